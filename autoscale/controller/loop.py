@@ -1,0 +1,113 @@
+"""The control loop without its clock and without Ray: hear, decide, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoscale.build import Sight, build
+from autoscale.controller.journal import Journal
+from autoscale.controller.memory import Memory
+from autoscale.controller.report import ATTAINMENT_WINDOWS_S, report
+from autoscale.fleet import Fleet
+from autoscale.policies.combinators import Contained
+from autoscale.policies.compose import compose
+from autoscale.pools import PoolSettings
+from autoscale.served import Served
+from autoscale.spec import AutoscaleSpec
+from deployments.signals import FleetView, GatewaySignals, PoolState, ReplicaSignals
+
+FORGET_AFTER_S = 60.0
+
+
+@dataclass(slots=True)
+class ControlLoop:
+    """One configuration, everything heard so far, and the last decision. Callers give the time, in Unix seconds."""
+
+    settings: tuple[PoolSettings, ...] = ()
+    spec: AutoscaleSpec = field(default_factory=AutoscaleSpec)
+    journal: Journal = field(default_factory=Journal)
+    serve_errors: int = 0
+    _memory: Memory = field(default_factory=Memory)
+    _policy: Contained = field(init=False)
+    _served: Served | None = None
+    _fleet: Fleet | None = None
+    _published: dict[str, int] = field(default_factory=dict)
+    _scaled_to_zero: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.configure(self.settings, self.spec)
+
+    def configure(self, settings: Iterable[PoolSettings], spec: AutoscaleSpec) -> None:
+        """Take another configuration; what was heard is kept, recommendations start again from the present targets."""
+        self.settings, self.spec = tuple(settings), spec
+        self._policy = compose(spec)
+        self._published = {}
+        self._memory.span_s = max(*ATTAINMENT_WINDOWS_S, spec.queue.ttft_window)
+        self._memory.spacing_s = min(spec.queue.ttft_window / 10, 5.0)
+        self._memory.forget_after_s = max(FORGET_AFTER_S, 2 * spec.stale_after)
+
+    def hear_replica(self, signals: ReplicaSignals, now_s: float) -> None:
+        """Take a replica's report."""
+        self._memory.hear_replica(signals, now_s)
+
+    def hear_gateway(self, signals: GatewaySignals, now_s: float) -> None:
+        """Take a gateway's report."""
+        self._memory.hear_gateway(signals, now_s)
+
+    def forget(self, sender: str) -> None:
+        """Forget a replica or a gateway that is gone."""
+        self._memory.forget(sender)
+
+    def step(self, served: Served | None, now_s: float) -> None:
+        """Decide once. *served* is ``None`` when Serve did not answer; what it said last then stands, and ages."""
+        self._memory.prune(now_s)
+        self.serve_errors += served is None
+        self._served = served or self._served
+        fleet = self._build(now_s)
+        decision = self._policy.decide(fleet)
+        self.journal.record(fleet, decision, mode=self.spec.mode)
+        self._fleet = fleet
+        self._published = {name: told.replicas for name, told in decision.pools.items()}
+        self._note_zero(fleet)
+
+    def targets(self, now_s: float) -> dict[str, int]:
+        """Return the replicas to have; nothing when only advising, or when no decision was made lately."""
+        fresh = self._fleet is not None and now_s - self._fleet.at_s <= self.spec.stale_after
+        return dict(self._published) if fresh and self.spec.mode == "active" else {}
+
+    def view(self, now_s: float) -> FleetView:
+        """Return what everyone may know about the pools, as of the last decision."""
+        if self._fleet is None:
+            return FleetView(at_s=now_s, pools={})
+        wanted = self.targets(now_s)
+        states = {
+            name: PoolState(
+                ready=pool.ready,
+                target=wanted.get(name, pool.target),
+                starting=pool.starting,
+                scaled_to_zero=name in self._scaled_to_zero,
+            )
+            for name, pool in self._fleet.pools.items()
+        }
+        return FleetView(at_s=self._fleet.at_s, pools=states)
+
+    def status(self, now_s: float) -> dict[str, Any]:
+        """Describe everything in plain JSON, as of now."""
+        errors = {"policy": self._policy.errors, "serve": self.serve_errors}
+        return report(self._build(now_s), self._memory.reports(), self.journal, self.spec, errors)
+
+    def _build(self, now_s: float) -> Fleet:
+        if self._served is None:
+            return Fleet(at_s=now_s, pools={})
+        sight = Sight(now_s=now_s, window_s=self.spec.queue.ttft_window, stale_after_s=self.spec.stale_after)
+        return build(self.settings, self._memory.reports(), self._served, sight)
+
+    def _note_zero(self, fleet: Fleet) -> None:
+        """Remember which pools were sized to none: one that has no replica otherwise has lost them."""
+        for name, pool in fleet.pools.items():
+            if self._published[name] == 0 or pool.target == 0:
+                self._scaled_to_zero.add(name)
+            elif pool.ready:
+                self._scaled_to_zero.discard(name)

@@ -1,0 +1,92 @@
+"""The fleet as plain JSON, for the status page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from autoscale.demand import ttft
+from autoscale.controller.journal import Entry, Journal
+from autoscale.fleet import Fleet, PoolFleet, ReplicaFleet
+from autoscale.heard import Reports
+from autoscale.slo import attainment
+from autoscale.spec import AutoscaleSpec
+from deployments.signals import Histogram, quantile
+
+ATTAINMENT_WINDOWS_S = (60.0, 300.0)
+
+
+def report(
+    fleet: Fleet, reports: Reports, journal: Journal, spec: AutoscaleSpec, errors: dict[str, int]
+) -> dict[str, Any]:
+    """Describe *fleet*, the last decision on each pool and the last changes; times are Unix seconds."""
+    return {
+        "at_s": fleet.at_s,
+        "mode": spec.mode,
+        "policy": spec.policy,
+        "interval_s": spec.interval,
+        "errors": errors,
+        "pools": {name: _pool(name, pool, fleet.at_s, reports, journal) for name, pool in fleet.pools.items()},
+        "decisions": [_entry(entry) for entry in journal.entries],
+    }
+
+
+def _pool(name: str, pool: PoolFleet, at_s: float, reports: Reports, journal: Journal) -> dict[str, Any]:
+    demand = pool.demand
+    last = journal.last.get(name)
+    target_s = pool.slo.ttft_p95_s
+    return {
+        "min": pool.min_replicas,
+        "max": pool.max_replicas,
+        "target": pool.target,
+        "slots": pool.slots,
+        "stages": dict(Counter(replica.stage for replica in pool.replicas)),
+        "replicas": [_replica(replica) for replica in pool.replicas],
+        "running": sum(replica.load.running for replica in pool.replicas if replica.load),
+        "waiting": sum(replica.load.waiting for replica in pool.replicas if replica.load),
+        "kv_used": max((replica.load.kv_used for replica in pool.replicas if replica.load), default=None),
+        "in_flight": demand.in_flight if demand else None,
+        "held": demand.held if demand else None,
+        "arrival_rate": demand.arrival_rate if demand else None,
+        "refused_rate": demand.refused_rate if demand else None,
+        "ttft": _latency(pool.ttft, target_s),
+        "tpot": _latency(pool.inter_token, pool.slo.tpot_p95_s),
+        "attainment": [
+            _attained(ttft(reports, name, at_s, span_s), span_s, target_s) for span_s in ATTAINMENT_WINDOWS_S
+        ],
+        "blind": list(pool.blind),
+        "decision": _entry(last) if last else None,
+    }
+
+
+def _replica(replica: ReplicaFleet) -> dict[str, Any]:
+    load = replica.load
+    return {
+        "replica": replica.replica,
+        "stage": replica.stage,
+        "since_s": replica.since_s,
+        "age_s": replica.age_s,
+        "running": load.running if load else None,
+        "waiting": load.waiting if load else None,
+        "kv_used": load.kv_used if load else None,
+    }
+
+
+def _latency(histogram: Histogram, target_s: float | None) -> dict[str, Any]:
+    return {
+        "p50_s": quantile(histogram, 0.5),
+        "p95_s": quantile(histogram, 0.95),
+        "target_s": target_s,
+        "count": histogram.total,
+    }
+
+
+def _attained(histogram: Histogram, span_s: float, target_s: float | None) -> dict[str, Any]:
+    share = None if target_s is None else attainment(histogram, target_s)
+    return {"window_s": span_s, "requests": histogram.total, "ttft_share": share}
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "at_s": entry.at_s, "pool": entry.pool, "from": entry.before, "to": entry.after, "reason": entry.reason,
+    }  # fmt: skip

@@ -1,0 +1,32 @@
+"""What the control loop must know about a pool before any signal arrives."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class PoolSettings(BaseModel):
+    """One pool as configured; ``application`` and ``deployment`` are its names in Serve.
+
+    ``slots`` are the sequences that one replica runs at once, 0 when only the engine can tell. Latency targets are in
+    seconds, ``None`` when the pool promises nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    application: str = Field(min_length=1)
+    deployment: str = Field(min_length=1)
+    min_replicas: int = Field(ge=0)
+    max_replicas: int = Field(ge=1)
+    slots: int = Field(default=0, ge=0)
+    ttft_p95_s: float | None = Field(default=None, gt=0)
+    tpot_p95_s: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(f"max_replicas {self.max_replicas} is less than min_replicas {self.min_replicas}")
+        return self

@@ -1,0 +1,135 @@
+"""From a plan to Ray Serve applications: one for the gateway, one for each pool.
+
+Serve restarts every replica of an application when a byte of its arguments, policy or router configuration changes, so
+an engine's arguments hold only what it must restart for and everything else travels in ``user_config``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ray import serve
+from ray.serve.schema import LoggingConfig
+from starlette.applications import Starlette
+
+from autoscale.controller.serve_settings import autoscaling_config
+from cluster.plan import GatewayPlan, Plan, PoolPlan
+from deployments.engines.cpu_settings import replica_environment
+from deployments.gateway.app import build_app
+from deployments.gateway.gateway import Gateway
+from deployments.gateway.settings import GatewaySettings
+from deployments.pool.heartbeat import Heartbeat
+from deployments.pool.replica import EngineReplica
+from deployments.pool.transport import ENGINE_DEPLOYMENT, ServeTransport, application_of
+
+NAMESPACE = "tercet"
+CONTROLLER = ("tercet-fleet", NAMESPACE)
+GATEWAY_APP = "gateway"
+QUIET = LoggingConfig(enable_access_log=False)
+
+
+class GatewayReplica:
+    """Serve the HTTP surface from a process that holds the graph and no engine."""
+
+    async def __init__(self) -> None:
+        self._gateway = Gateway(transport=ServeTransport(lambda: self._gateway.view))
+        replica = serve.get_replica_context().replica_id.unique_id
+        self._heartbeat = Heartbeat(
+            CONTROLLER, "report_gateway", lambda: self._gateway.signals(replica), on_answer=self._gateway.take_view
+        )
+
+    def __serve_build_asgi_app__(self) -> Starlette:  # noqa: PLW3201 - Serve's own hook
+        return build_app(self._gateway)
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Swap graph and limits; running requests keep theirs."""
+        self._gateway.reconfigure(GatewaySettings.model_validate(user_config))
+
+    async def __del__(self) -> None:
+        self._heartbeat.close()
+
+
+class PoolRoot:
+    """The application's root, so that engines are inner deployments: no port and no ingress drain of their own."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+
+def gateway_app(gateway: GatewayPlan) -> serve.Application:
+    """Return the gateway's application."""
+    replica = serve.deployment(serve.ingress()(GatewayReplica)).options(
+        name="Gateway",
+        num_replicas=gateway.replicas,
+        max_ongoing_requests=10_000,
+        user_config=dict(gateway.settings),
+        graceful_shutdown_timeout_s=float(gateway.settings["request_timeout_s"]),
+        health_check_period_s=5,
+        health_check_timeout_s=5,
+        ray_actor_options={"num_cpus": 0},
+        logging_config=QUIET,
+    )
+    return replica.bind()
+
+
+def pool_app(pool: PoolPlan, autoscale: Mapping[str, Any], *, state_dir: Path, cache: str | None) -> serve.Application:
+    """Return one pool's application."""
+    spec = {
+        "name": pool.name,
+        "pool": pool.name,
+        "family": pool.family,
+        "source": pool.source,
+        "runtime": pool.runtime,
+        "engine": dict(pool.engine),
+        "synthetic": dict(pool.synthetic),
+        "pinned_cores": pool.pinned_cores,
+        "controller": list(CONTROLLER),
+        "state_dir": str(state_dir),
+        "cache": cache,
+    }
+    engine = serve.deployment(EngineReplica).options(
+        name=ENGINE_DEPLOYMENT,
+        max_ongoing_requests=pool.slots + pool.max_waiting + 16,
+        user_config={"max_waiting": pool.max_waiting},
+        autoscaling_config=autoscaling_config(pool, autoscale, namespace=NAMESPACE),
+        graceful_shutdown_timeout_s=pool.drain_s,
+        graceful_shutdown_wait_loop_s=0.5,
+        health_check_period_s=2,
+        health_check_timeout_s=10,
+        ray_actor_options={
+            **_ray_actor_options(pool),
+            "runtime_env": {"env_vars": replica_environment(pool.runtime, pinned=pool.pinned_cores is not None)},
+        },
+        **_placement(pool),
+        logging_config=QUIET,
+    )
+    root = serve.deployment(PoolRoot).options(
+        name="Root", num_replicas=1, ray_actor_options={"num_cpus": 0}, logging_config=QUIET
+    )
+    return root.bind(engine.bind(spec))
+
+
+def _placement(pool: PoolPlan) -> dict[str, Any]:
+    """Return the placement group of a replica, which only engines of several ranks or GPUs need."""
+    if pool.gpus == 0 and len(pool.bundles) == 1:
+        return {}
+    return {
+        "placement_group_bundles": [dict(bundle) for bundle in pool.bundles],
+        "placement_group_strategy": pool.strategy,
+    }
+
+
+def _ray_actor_options(pool: PoolPlan) -> dict[str, Any]:
+    if _placement(pool):
+        # The replica's own process sits in the first bundle; its ranks take the GPUs.
+        return {"num_cpus": dict(pool.bundles[0]).get("CPU", 0)}
+    options: dict[str, Any] = {"num_cpus": pool.cpus}
+    return options if pool.memory is None else {**options, "memory": pool.memory}
+
+
+def applications(plan: Plan, *, state_dir: Path, cache: str | None) -> dict[str, serve.Application]:
+    """Return every application by name; the gateway is first so that /health answers while pools load."""
+    pools = {application_of(pool.name): pool_app(pool, plan.autoscale, state_dir=state_dir, cache=cache) for pool in plan.pools}
+    return {GATEWAY_APP: gateway_app(plan.gateway), **pools}

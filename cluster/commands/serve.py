@@ -1,0 +1,101 @@
+"""``tercet serve``: a running cluster on this machine from one file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+
+from cluster.memory import shortage
+from cluster.plan import Machine, Plan
+from cluster.progress import Progress, clock, waiting_for
+from cluster.run_state import state_dir
+
+START_DEADLINE_S = 1800.0
+
+
+def serve(
+    file: Annotated[Path, typer.Argument(help="The Tercet document.")],
+    port: Annotated[int | None, typer.Option(help="Listen here instead of gateway.port.")] = None,
+) -> None:
+    """Serve a configuration on this machine until interrupted."""
+    from cluster.lifecycle import CannotServeError, deploy, local_cluster, take_down  # noqa: PLC0415 - imports Ray
+
+    began_s = time.monotonic()
+    plan = planned(file, port)
+    stop = _stop_signal()
+    directory = state_dir(plan.gateway.port)
+    try:
+        short = shortage(plan, psutil.virtual_memory().available)
+        if short:
+            raise CannotServeError(short)
+        print(f"Starting {', '.join(pool.name for pool in plan.pools)} behind {_http(plan)}", flush=True)
+        with local_cluster(plan, directory, cpus=os.cpu_count() or 1):
+            deploy(plan, directory, cache=os.environ.get("TERCET_CACHE"))
+            if _wait_until_ready(began_s, stop):
+                print(_greeting(plan, time.monotonic() - began_s), flush=True)
+                stop.wait()
+            print("Draining: running requests finish, new ones are refused.", flush=True)
+            take_down(drain_s=float(plan.gateway.settings["request_timeout_s"]))
+        print("Stopped.", flush=True)
+    except CannotServeError as error:
+        print(f"tercet serve: {error}", flush=True)
+        raise typer.Exit(1) from None
+
+
+def planned(file: Path, port: int | None) -> Plan:
+    """Resolve *file* for this machine; problems are printed and end the command."""
+    from cluster.commands.problems_shown import plan_or_exit  # noqa: PLC0415
+
+    return plan_or_exit(file, port=port, nodes=(this_machine(),))
+
+
+def this_machine() -> Machine:
+    """Describe the machine that the command runs on."""
+    return Machine(cpus=os.cpu_count() or 1, gpus=0, memory=psutil.virtual_memory().total)
+
+
+def _stop_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _wait_until_ready(began_s: float, stop: threading.Event) -> bool:
+    """Report progress until every pool can answer; False when asked to stop meanwhile."""
+    from cluster.lifecycle import CannotServeError, deployment_failures, fleet_status  # noqa: PLC0415
+
+    progress = Progress(began_s)
+    pools: dict[str, object] = {}
+    while time.monotonic() - began_s < START_DEADLINE_S:
+        pools = fleet_status()["pools"]
+        for line in progress.lines(pools, time.monotonic()):
+            print(line, flush=True)
+        if not waiting_for(pools):
+            return True
+        failed = deployment_failures()
+        if failed:
+            raise CannotServeError("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
+        if stop.wait(1.0):
+            return False
+    raise CannotServeError(f"not ready after {clock(START_DEADLINE_S)}: {', '.join(waiting_for(pools))}")
+
+
+def _http(plan: Plan) -> str:
+    return f"http://{plan.gateway.host}:{plan.gateway.port}"
+
+
+def _greeting(plan: Plan, took_s: float) -> str:
+    return f"""Ready after {clock(took_s)}. Try:
+
+  curl {_http(plan)}/v1/chat/completions -H 'Content-Type: application/json' \\
+    -d '{{"messages": [{{"role": "user", "content": "What is the capital of France?"}}], "max_tokens": 32, "temperature": 0}}'
+
+Ctrl-C drains and stops."""

@@ -1,0 +1,102 @@
+"""The one schema: what a Tercet YAML file may say.
+
+Cross-field rules (names that exist, cycles, bounds) are in ``resolve``; here is the shape, with every default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from autoscale.spec import AutoscaleSpec
+from deployments.engines.synthetic_spec import SyntheticSpec
+from deployments.graph.spec import NodeSpec
+from deployments.quantities import Bytes, Seconds
+
+
+class Strict(BaseModel):
+    """A section that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# More than any fleet, so that a slip of the pen is caught before it is counted out replica by replica.
+Count = Annotated[int, Field(strict=True, ge=0, le=10_000)]
+
+
+class Replicas(Strict):
+    """How many copies of an engine may run."""
+
+    min: Count = 1
+    max: Count = 1
+    initial: Count | None = None
+
+
+class Slo(Strict):
+    """Latency that the pool promises; the autoscaler and the status page judge by it."""
+
+    ttft_p95: Seconds | None = Field(None, gt=0)
+    tpot_p95: Seconds | None = Field(None, gt=0)
+
+
+class Resources(Strict):
+    """What one replica takes; GPUs follow from the engine's parallel sizes unless given."""
+
+    cpus: float | None = Field(None, gt=0)
+    gpus: float | None = Field(None, ge=0)
+    memory: Bytes | None = None
+
+
+class ModelSpec(Strict):
+    """One pool of identical engines."""
+
+    family: Literal["dense", "moe", "distilled"]
+    source: str = Field(min_length=1)
+    runtime: Literal["vllm", "synthetic"] = "vllm"
+    engine: dict[str, Any] = Field(default_factory=dict)
+    synthetic: SyntheticSpec = SyntheticSpec()
+    replicas: Replicas = Replicas()
+    resources: Resources = Resources()
+    slo: Slo = Slo()
+    max_waiting: Count = 64
+    drain: Seconds = 900.0
+
+
+class GatewaySpec(Strict):
+    """The HTTP front."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535, strict=True)
+    replicas: int = Field(1, ge=1, le=1_000, strict=True)
+    max_body: Bytes = 8 * 2**20
+    request_timeout: Seconds = Field(600.0, gt=0)
+
+
+class Config(Strict):
+    """A whole Tercet document."""
+
+    models: dict[str, ModelSpec] = Field(min_length=1)
+    graph: dict[str, NodeSpec] = Field(default_factory=dict)
+    default: str | None = None
+    gateway: GatewaySpec = GatewaySpec()
+    autoscale: AutoscaleSpec = AutoscaleSpec()
+
+
+def known_keys(loc: Sequence[str | int]) -> list[str]:
+    """Return the keys that the section at *loc* may have; none where any key may stand."""
+    section: Any = Config
+    for part in loc:
+        section = _below(section, part)
+    return list(section.model_fields) if _is_section(section) else []
+
+
+def _below(section: Any, part: str | int) -> Any:
+    if _is_section(section):
+        return section.model_fields[part].annotation
+    return next((inner for inner in get_args(section) if _is_section(inner)), None)
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -1,0 +1,51 @@
+"""The environment that Ray Serve's processes read when they are imported, decided before any of them starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+DRAIN_CEILING_S = 1800
+
+
+def serving_environment(*, state_dir: Path, haproxy: bool, max_connections: int, ports: Mapping[str, int]) -> dict[str, str]:
+    """Return what every Ray process of this cluster must share.
+
+    With HAProxy the client reaches a gateway without passing a Python proxy; without its binary Serve's own proxy
+    answers and only the handle path between gateway and engine is kept fast. *ports* names the free ports of the
+    parts that would otherwise collide with a second cluster on the machine.
+    """
+    common = {
+        "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+        "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+        "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+        "RAY_SERVE_LOG_TO_STDERR": "0",
+        "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
+        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
+        # An engine's helper processes must not outlive a replica that was killed.
+        "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DEDUP_LOGS": "0",
+    }
+    if not haproxy:
+        return common
+    proxy_dir = state_dir / "haproxy"
+    return common | {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        # How long a leaving gateway or pool root waits for proxies that have not heard of it yet; reloads take under 1 s.
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(DRAIN_CEILING_S),
+        "RAY_SERVE_HAPROXY_MAXCONN": str(max_connections),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy_dir / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy_dir / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy_dir),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy_dir / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy_dir / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(DRAIN_CEILING_S),
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": str(DRAIN_CEILING_S),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports["fallback_http"]),
+        "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports["fallback_grpc"]),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(ports["haproxy_stats"]),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(ports["haproxy_metrics"]),
+    }

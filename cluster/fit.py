@@ -1,0 +1,77 @@
+"""Whether the pools fit on the machines, and what is missing where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from cluster.packing import Demand, place, rooms
+from cluster.placement import Shape
+from cluster.plan import Machine
+from cluster.problems import Problem, path_of
+
+GIB = 2**30
+
+
+def too_large(pool: str, shape: Shape, nodes: Sequence[Machine]) -> Problem | None:
+    """Return why no machine can ever hold one replica of the pool, or one of its pipeline stages."""
+    most_gpus, most_cpus = (max((getattr(node, name) for node in nodes), default=0) for name in ("gpus", "cpus"))
+    if shape.stage_gpus > most_gpus:
+        path, need, have = "engine.tensor_parallel_size", f"{shape.stage_gpus:g} GPUs on one machine", f"{most_gpus}"
+    elif shape.gpus > sum(node.gpus for node in nodes):
+        path, need = "resources.gpus", f"{shape.gpus:g} GPUs"
+        have = f"{sum(node.gpus for node in nodes)} in all"
+    elif shape.cpus > most_cpus and not shape.gpus:
+        path, need, have = "resources.cpus", f"{shape.cpus:g} CPUs on one machine", f"{most_cpus}"
+    elif (shape.memory or 0) > max((node.memory for node in nodes), default=0) and not shape.gpus:
+        path, need = "resources.memory", f"{_gib(shape.memory or 0)} on one machine"
+        have = _gib(max((node.memory for node in nodes), default=0))
+    else:
+        return None
+    return Problem(path=path_of(("models", pool, *path.split("."))), message=f"a replica needs {need}; there are {have}")
+
+
+def shortages(least: Sequence[Demand], nodes: Sequence[Machine]) -> Iterator[Problem]:
+    """Find pools whose fewest replicas do not fit beside those of the others."""
+    placed = place(least, rooms(nodes))
+    for demand in least:
+        if (count := placed[demand.pool]) < demand.replicas:
+            message = (
+                f"{demand.replicas} × {_asked(demand)} do not fit beside the other pools on {_inventory(nodes)}: "
+                f"there is room for {count}"
+            )
+            yield Problem(path=path_of(("models", demand.pool, "replicas", "min")), message=message, value=demand.replicas)
+
+
+def ceilings(least: Sequence[Demand], most: Sequence[Demand], nodes: Sequence[Machine]) -> Iterator[str]:
+    """Say of each pool whose most replicas do not fit how many do, once every pool has its fewest."""
+    into = rooms(nodes)
+    held: Mapping[str, int] = place(least, into)
+    more = place([_beyond(demand, held[demand.pool]) for demand in most], into)
+    for demand in most:
+        count = held[demand.pool] + more[demand.pool]
+        if count < demand.replicas:
+            path = path_of(("models", demand.pool, "replicas", "max"))
+            yield f"{path}: of {demand.replicas} × {_asked(demand)} there is room for {count} on {_inventory(nodes)}"
+
+
+def _beyond(demand: Demand, held: int) -> Demand:
+    return Demand(pool=demand.pool, replicas=demand.replicas - held, parts=demand.parts)
+
+
+def _asked(demand: Demand) -> str:
+    gpus, cpus = sum(part.gpus for part in demand.parts), sum(part.cpus for part in demand.parts)
+    memory = sum(part.memory or 0 for part in demand.parts)
+    amounts = [f"{gpus:g} GPU" if gpus else "", f"{cpus:g} CPU" if cpus else "", _gib(memory) if memory else ""]
+    return f"({' + '.join(amount for amount in amounts if amount)})"
+
+
+def _inventory(nodes: Sequence[Machine]) -> str:
+    kinds = {node: sum(other == node for other in nodes) for node in nodes}
+    return " and ".join(
+        f"{count} machine{'s' * (count > 1)} of {node.cpus} CPU, {node.gpus} GPU, {_gib(node.memory)}"
+        for node, count in kinds.items()
+    )
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:.1f} GiB"

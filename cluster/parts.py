@@ -1,0 +1,107 @@
+"""The parts of a document that can be read although others cannot, so that one mistake does not hide the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from cluster.config import Config, ModelSpec
+from cluster.problems import Loc, Problem, problem_of
+from deployments.graph.kind import KindSpec
+from deployments.graph.spec import parse, targets
+
+_UNREADABLE = (ValidationError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Models and graph nodes that make sense on their own, and where the document did not.
+
+    ``edges`` are all names that graph nodes lead to, broken nodes included: the node, the place in it, the name.
+    """
+
+    raw: Mapping[str, Any]
+    models: Mapping[str, ModelSpec] = field(default_factory=dict)
+    graph: Mapping[str, KindSpec] = field(default_factory=dict)
+    edges: tuple[tuple[str, Loc, str], ...] = ()
+    broken: frozenset[Loc] = frozenset()
+
+    def names(self, section: str) -> list[str]:
+        """Return every name written under *section*, readable or not."""
+        return [name for name in _mapping(self.raw.get(section)) if isinstance(name, str)]
+
+    def sound(self, *loc: str | int) -> bool:
+        """Say whether what stands at *loc* is what its author wrote, not a default in the place of a mistake."""
+        return not any(loc[: len(bad)] == bad or bad[: len(loc)] == loc for bad in self.broken)
+
+
+def read(raw: Mapping[str, Any]) -> tuple[Config | None, Parts, list[Problem]]:
+    """Return the config if it is all right, its readable parts in any case, and the schema's complaints."""
+    try:
+        config = Config.model_validate(dict(raw))
+    except ValidationError as error:
+        lines = error.errors(include_url=False)
+        return None, _parts(raw, frozenset(line["loc"] for line in lines)), [problem_of(line) for line in lines]
+    except RecursionError:
+        return None, Parts(raw=raw), [Problem(path="", message="the document is nested too deeply, or refers to itself")]
+    return config, _parts(raw, frozenset()), []
+
+
+def _parts(raw: Mapping[str, Any], broken: frozenset[Loc]) -> Parts:
+    mended = _without(raw, broken)
+    models = {name: spec for name, value in _named(mended, "models") if (spec := _model(value)) is not None}
+    graph = {name: spec for name, value in _named(raw, "graph") if (spec := _node(value)) is not None}
+    edges = tuple(
+        (name, loc, to)
+        for name, value in _named(raw, "graph")
+        for loc, to in (targets(graph[name]) if name in graph else _written_targets(value))
+    )
+    return Parts(raw=raw, models=models, graph=graph, edges=edges, broken=broken)
+
+
+def _without(raw: Mapping[str, Any], broken: frozenset[Loc]) -> Mapping[str, Any]:
+    """Return the document without the broken values of its models."""
+    mended = deepcopy({"models": raw.get("models")})
+    for loc in broken:
+        section: Any = mended
+        for key in loc[:-1]:
+            section = section.get(key) if isinstance(section, dict) else None
+        if isinstance(section, dict) and loc:
+            section.pop(loc[-1], None)
+    return mended
+
+
+def _model(value: Any) -> ModelSpec | None:
+    try:
+        return ModelSpec.model_validate(value)
+    except _UNREADABLE:
+        return None
+
+
+def _node(value: Any) -> KindSpec | None:
+    try:
+        return parse(value)
+    except _UNREADABLE:
+        return None
+
+
+def _written_targets(node: Any) -> Iterator[tuple[Loc, str]]:
+    """Yield what looks like a target in a node that cannot be read: a listed name, or a ``to``."""
+    for kind, entries in _mapping(node).items():
+        for at, entry in enumerate(entries if isinstance(entries, list) else []):
+            if isinstance(entry, str):
+                yield (kind, at), entry
+            elif isinstance(to := _mapping(entry).get("to"), str):
+                yield (kind, at, "to"), to
+
+
+def _named(raw: Mapping[str, Any], section: str) -> Iterator[tuple[str, Any]]:
+    return ((name, value) for name, value in _mapping(raw.get(section)).items() if isinstance(name, str))
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}

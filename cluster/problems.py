@@ -1,0 +1,98 @@
+"""What is wrong with a config, one line each: where, the rule, and the value that breaks it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from cluster.config import known_keys
+from deployments.strict import nearest
+
+Loc = tuple[str | int, ...]
+
+_PLAIN = re.compile(r"[A-Za-z0-9_.\-]+", re.ASCII)
+_SHOWN = 60
+
+# Every text follows the value: "0 is less than 1".
+_RULES: Mapping[str, str] = {
+    "greater_than_equal": "is less than {ge}",
+    "greater_than": "is not greater than {gt}",
+    "less_than_equal": "is greater than {le}",
+    "less_than": "is not less than {lt}",
+    "finite_number": "is not a finite number",
+    "literal_error": "is not one of {expected}",
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "is not a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "is not a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "is not true or false"),
+    **dict.fromkeys(("string_type", "string_sub_type"), "is not text"),
+    **dict.fromkeys(("dict_type", "mapping_type", "model_type", "model_attributes_type"), "is not a mapping"),
+    **dict.fromkeys(("list_type", "tuple_type"), "is not a list"),
+    **dict.fromkeys(("too_short", "string_too_short"), "is empty"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing to mend; ``path`` leads to it from the document's top, ``message`` says rule and value."""
+
+    path: str
+    message: str
+    value: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def path_of(loc: Iterable[str | int]) -> str:
+    """Write a location as people point at it: ``graph.auto.switch[0].to``."""
+    text = ""
+    for part in loc:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif _PLAIN.fullmatch(part):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{json.dumps(part, ensure_ascii=False)}]"
+    return text
+
+
+def shown(value: Any) -> str:
+    """Write a value on one short line."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Return a schema's complaints in our words."""
+    return [problem_of(line) for line in error.errors(include_url=False)]
+
+
+def problem_of(line: ErrorDetails) -> Problem:
+    """Return one complaint of the schema in our words."""
+    loc, value = line["loc"], line["input"]
+    if line["type"] == "missing":
+        return Problem(path=path_of(loc), message="is required")
+    if line["type"] == "extra_forbidden":
+        message = f"is not a known key; {nearest(str(loc[-1]), known_keys(loc[:-1]))}"
+        return Problem(path=path_of(loc), message=message, value=value)
+    if loc and loc[-1] == "[key]":
+        return Problem(path=path_of(loc[:-2]), message=f"the key {shown(value)} is not text; quote it", value=value)
+    return Problem(path=path_of(loc), message=_message(line, value), value=value)
+
+
+def _message(line: ErrorDetails, value: Any) -> str:
+    rule = _RULES.get(line["type"])
+    context = line.get("ctx", {})
+    told = rule.format(**context) if rule else str(context.get("error") or context.get("message") or line["msg"])
+    if line["type"] in {"unknown_kind", "unknown_key"} or not told.startswith(("is ", "has ")):
+        return told
+    return f"{shown(value)} {told}"

@@ -1,0 +1,143 @@
+"""From a document to a plan: every default filled in and every rule checked, or every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cluster.checks.engine import ill_equipped
+from cluster.checks.names import circular, dangling, default_of, misnamed
+from cluster.checks.reach import unreachable
+from cluster.checks.replicas import contradictory
+from cluster.checks.source import sourceless
+from cluster.config import Config, GatewaySpec, ModelSpec
+from cluster.document import load
+from cluster.parts import Parts, read
+from cluster.placement import bundles, strategy
+from cluster.plan import GatewayPlan, Machine, Plan, PoolPlan
+from cluster.pools import Layout, lay_out
+from cluster.problems import Problem
+from cluster.sizing import count
+from deployments.engines.cpu_settings import default_slots
+from deployments.graph.spec import dump
+
+Exists = Callable[[str], bool]
+
+
+def resolve_file(path: Path, nodes: Sequence[Machine]) -> Plan | list[Problem]:
+    """Read and resolve the document in a file."""
+    document, problems = load(path)
+    if problems and not document:
+        return list(problems)
+    return resolve(document, nodes, found=problems)
+
+
+def resolve(
+    document: Mapping[str, Any],
+    nodes: Sequence[Machine],
+    *,
+    found: Iterable[Problem] = (),
+    exists: Exists = lambda path: Path(path).expanduser().exists(),
+) -> Plan | list[Problem]:
+    """Plan *document* for the machines *nodes*, or return all that is wrong with it, *found* before included."""
+    config, parts, complaints = read(document)
+    default = default_of(parts)
+    problems = [*found, *complaints, *_contradictions(parts, exists)]
+    if isinstance(default, Problem):
+        problems.append(default)
+    layout = lay_out(_placeable(parts), nodes)
+    problems.extend(layout.problems)
+    if config is None or not isinstance(default, str) or problems:
+        return _in_order(problems, document)
+    return _plan(config, default, layout, nodes)
+
+
+def _contradictions(parts: Parts, exists: Exists) -> Iterator[Problem]:
+    yield from misnamed(parts)
+    yield from contradictory(parts)
+    yield from sourceless(parts, exists)
+    yield from ill_equipped(parts)
+    yield from dangling(parts)
+    yield from circular(parts)
+
+
+def _placeable(parts: Parts) -> dict[str, ModelSpec]:
+    """Return the models whose sizes are all right, so that a slip elsewhere is not reported as a lack of machines."""
+    wrong = {problem.path.split(".")[1] for problem in (*contradictory(parts), *ill_equipped(parts))}
+    return {
+        name: model
+        for name, model in parts.models.items()
+        if name not in wrong and parts.sound("models", name, "resources") and parts.sound("models", name, "replicas")
+    }
+
+
+def _in_order(problems: Iterable[Problem], document: Mapping[str, Any]) -> list[Problem]:
+    """Return the problems without repetition, section by section as in the document."""
+    sections = [str(section) for section in document]
+
+    def place(problem: Problem) -> tuple[int, str]:
+        section = problem.path.split(".")[0].split("[")[0]
+        return (sections.index(section) if section in sections else len(sections), problem.path)
+
+    unique = {(problem.path, problem.message): problem for problem in problems}
+    return sorted(unique.values(), key=place)
+
+
+def _plan(config: Config, default: str, layout: Layout, nodes: Sequence[Machine]) -> Plan:
+    return Plan(
+        pools=tuple(_pool(name, model, layout, nodes) for name, model in config.models.items()),
+        gateway=_gateway(config.gateway, config, default),
+        autoscale=config.autoscale.model_dump(mode="json"),
+        notes=(*layout.notes, *unreachable(config.graph)),
+    )
+
+
+def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine]) -> PoolPlan:
+    shape, bounds = layout.shapes[name], model.replicas
+    return PoolPlan(
+        name=name,
+        family=model.family,
+        source=model.source,
+        runtime=model.runtime,
+        engine=model.engine,
+        synthetic=model.synthetic.model_dump(mode="json") if model.runtime == "synthetic" else {},
+        min_replicas=bounds.min,
+        max_replicas=bounds.max,
+        initial_replicas=bounds.min if bounds.initial is None else bounds.initial,
+        bundles=bundles(shape),
+        strategy=strategy(shape, nodes),
+        cpus=shape.cpus,
+        gpus=shape.gpus,
+        memory=shape.memory,
+        pinned_cores=int(shape.cpus) if name in layout.pinned else None,
+        slots=_slots(model),
+        max_waiting=model.max_waiting,
+        drain_s=model.drain,
+        ttft_p95_s=model.slo.ttft_p95,
+        tpot_p95_s=model.slo.tpot_p95,
+    )
+
+
+def _slots(model: ModelSpec) -> int:
+    if model.runtime == "synthetic":
+        return model.synthetic.slots
+    return count(model.engine.get("max_num_seqs")) or default_slots()
+
+
+def _gateway(gateway: GatewaySpec, config: Config, default: str) -> GatewayPlan:
+    return GatewayPlan(
+        host=gateway.host,
+        port=gateway.port,
+        replicas=gateway.replicas,
+        settings={
+            "models": {
+                name: {"family": model.family, "min_replicas": model.replicas.min}
+                for name, model in config.models.items()
+            },
+            "graph": {name: dump(node) for name, node in config.graph.items()},
+            "default": default,
+            "max_body": gateway.max_body,
+            "request_timeout": gateway.request_timeout,
+        },
+    )

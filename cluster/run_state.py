@@ -1,0 +1,52 @@
+"""Where a running cluster left its address, so that other commands find it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """One running ``tercet serve``: its process, Ray's address and the HTTP address."""
+
+    pid: int
+    ray_address: str
+    http: str
+
+    def alive(self) -> bool:
+        """Say whether the process still exists."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def state_dir(port: int) -> Path:
+    """Return the directory of the cluster whose gateway listens on *port*; short, because sockets live in it."""
+    return Path(tempfile.gettempdir()) / f"tercet-{os.getuid()}-{port}"
+
+
+def write(directory: Path, state: RunState) -> None:
+    """Publish *state* for other commands."""
+    (directory / "run.json").write_text(json.dumps(asdict(state)))
+
+
+def read(directory: Path) -> RunState | None:
+    """Return what runs from *directory*; None when nothing does."""
+    try:
+        state = RunState(**json.loads((directory / "run.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return state if state.alive() else None
+
+
+def clear(directory: Path) -> None:
+    """Forget the run; a missing file is nothing to do."""
+    (directory / "run.json").unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+"""The engine protocol: what a pool's replica holds, whichever engine it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from deployments.request import Context, Frame, Request
+from deployments.signals import ReplicaSignals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    """What an engine turned out to be once it had started."""
+
+    model: str
+    max_model_len: int
+    slots: int
+    kv_tokens: int
+
+
+class Engine(Protocol):
+    """Runs one model with continuous batching. Every implementation passes tests/contracts/test_engine.py.
+
+    Called from one event loop. ``generate`` raises a ServingError before its first frame where it refuses; closing the
+    stream, or ``abort``, frees the sequence at the next step. ``signals`` is cheap and never blocks.
+    """
+
+    async def start(self) -> EngineInfo:
+        """Load the model and answer one warm-up request; the engine is ready when this returns."""
+        ...
+
+    def generate(self, request: Request, context: Context) -> AsyncIterator[Frame]:
+        """Stream the answer; the first frame carries a Head whose path is the context's."""
+        ...
+
+    async def abort(self, request_id: str) -> None:
+        """End a request early; an unknown id is nothing to do."""
+        ...
+
+    async def check(self) -> None:
+        """Raise EngineFailed when the engine can no longer answer."""
+        ...
+
+    async def stop(self) -> None:
+        """Release everything; running requests end with EngineFailed."""
+        ...
+
+    def signals(self) -> ReplicaSignals:
+        """Report load and latency as of now."""
+        ...

@@ -1,0 +1,181 @@
+"""An engine with no model: real continuous batching on a step-time model, with faults on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from random import Random
+
+from deployments.engines.base import EngineInfo
+from deployments.engines.histogram import LatencyHistogram
+from deployments.engines.stages import OnStage, StageClock, ignore
+from deployments.engines.synthetic_batch import Batch, step_seconds
+from deployments.engines.synthetic_request import read
+from deployments.engines.synthetic_spec import SyntheticSpec
+from deployments.engines.synthetic_stream import Stream
+from deployments.errors import EngineFailed, Overloaded
+from deployments.request import Context, Frame, Request
+from deployments.signals import ReplicaSignals
+
+
+class SyntheticEngine:
+    """Generates seeded words in the time that its spec says; ``clock`` is monotonic, ``wall`` is Unix time."""
+
+    def __init__(
+        self,
+        name: str,
+        pool: str,
+        replica: str,
+        spec: SyntheticSpec,
+        *,
+        stage: OnStage = ignore,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        wall: Callable[[], float] = time.time,
+        stall_s: float = 30.0,
+    ) -> None:
+        self._name, self._pool, self._replica, self._spec = name, pool, replica, spec
+        self._clock, self._sleep, self._wall, self._stall_s = clock, sleep, wall, stall_s
+        self._stage = StageClock(stage, wall)
+        self._batch = Batch(
+            slots=spec.slots, kv_tokens=spec.kv_tokens, prefill_tokens_per_step=spec.prefill_tokens_per_step
+        )
+        self._rng = Random(spec.seed)  # noqa: S311 - step noise, no secret
+        self._streams: set[Stream] = set()
+        self._work = asyncio.Event()
+        self._loop: asyncio.Task[None] | None = None
+        self._broken: str | None = "the engine has not been started"
+        self._stepped_s = clock()
+        self._prompt_tokens = 0
+        self._generated_tokens = 0
+        self._ttft = LatencyHistogram()
+        self._inter_token = LatencyHistogram()
+
+    async def start(self) -> EngineInfo:
+        """Take the start-up time of the spec, half of it loading and half warming, then begin to step."""
+        self._stage.enter("loading")
+        await self._sleep(self._spec.start_up / 2)
+        if self._spec.faults.fail_start:
+            raise EngineFailed(f"{self._name}: the synthetic engine was told to fail its start")
+        self._stage.enter("warming")
+        await self._sleep(self._spec.start_up / 2)
+        self._broken = None
+        self._loop = asyncio.create_task(self._run(), name=f"synthetic engine {self._replica}")
+        self._stage.enter("ready")
+        return EngineInfo(
+            model=self._name,
+            max_model_len=self._spec.max_model_len,
+            slots=self._spec.slots,
+            kv_tokens=self._spec.kv_tokens,
+        )
+
+    async def generate(self, request: Request, context: Context) -> AsyncIterator[Frame]:
+        """Stream the answer of *request*; the same prompt always gives the same words."""
+        self._raise_if_broken()
+        if self._spec.faults.refuse:
+            raise Overloaded(f"{self._name}: the synthetic engine was told to refuse", retry_after_s=1.0)
+        ask = read(request, self._spec)
+        stream = Stream(
+            ask,
+            request,
+            context,
+            model=self._name,
+            replica=self._replica,
+            now_s=self._clock(),
+            created=int(self._wall()),
+        )
+        self._prompt_tokens += ask.prompt_tokens
+        self._streams.add(stream)
+        self._batch.add(stream.sequence)
+        self._work.set()
+        try:
+            async for frame in stream.frames():
+                yield frame
+        finally:
+            self._forget(stream)
+
+    async def abort(self, request_id: str) -> None:
+        """End every stream of *request_id* and free its slot."""
+        for stream in [stream for stream in self._streams if stream.request_id == request_id]:
+            stream.fail(EngineFailed(f"request {request_id} was aborted"))
+            self._forget(stream)
+
+    async def check(self) -> None:
+        """Raise EngineFailed when the engine is stopped, dead, or has work and does not step."""
+        self._raise_if_broken()
+        if self._streams and self._clock() - self._stepped_s > self._stall_s:
+            raise EngineFailed(f"{self._name}: the engine has not stepped for {self._stall_s:g} s")
+
+    async def stop(self) -> None:
+        """Stop stepping; running streams end with EngineFailed."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.wait([self._loop])
+        self._break("the engine was stopped")
+
+    def signals(self) -> ReplicaSignals:
+        """Report load and latency as of now."""
+        return ReplicaSignals(
+            pool=self._pool,
+            replica=self._replica,
+            at_s=self._wall(),
+            stage=self._stage.current,
+            stage_since_s=self._stage.since_s,
+            running=len(self._batch.running),
+            waiting=len(self._batch.waiting),
+            slots=self._spec.slots,
+            kv_used=min(1.0, self._batch.kv_held / self._spec.kv_tokens),
+            prompt_tokens_total=self._prompt_tokens,
+            generated_tokens_total=self._generated_tokens,
+            preemptions_total=self._batch.preemptions,
+            ttft=self._ttft.read(),
+            inter_token=self._inter_token.read(),
+        )
+
+    async def _run(self) -> None:
+        while True:
+            if not self._streams:
+                self._work.clear()
+                await self._work.wait()
+            self._stepped_s = self._clock()
+            await self._step()
+            if self._generated_past(self._spec.faults.die_after_tokens):
+                self._break("the synthetic engine was told to die")
+                return
+            if self._generated_past(self._spec.faults.hang_after_tokens):
+                await asyncio.Event().wait()
+
+    async def _step(self) -> None:
+        step = self._batch.plan()
+        by_sequence = {stream.sequence: stream for stream in self._streams}
+        now_s = self._clock()
+        for sequence in self._batch.running:
+            by_sequence[sequence].scheduled(now_s)
+        noise = self._rng.gauss(0.0, 1.0) if self._spec.step.noise else 0.0
+        await self._sleep(step_seconds(self._spec, step, noise))
+        now_s = self._clock()
+        for sequence in self._batch.finish(step):
+            self._emit(by_sequence[sequence], now_s)
+
+    def _emit(self, stream: Stream, now_s: float) -> None:
+        self._generated_tokens += 1
+        histogram = self._ttft if stream.sequence.generated == 1 else self._inter_token
+        histogram.add(stream.emit(now_s))
+
+    def _generated_past(self, limit: int | None) -> bool:
+        return limit is not None and self._generated_tokens >= limit
+
+    def _forget(self, stream: Stream) -> None:
+        self._streams.discard(stream)
+        self._batch.remove(stream.sequence)
+
+    def _break(self, reason: str) -> None:
+        self._broken = self._broken or reason
+        for stream in list(self._streams):
+            stream.fail(EngineFailed(f"{self._name}: {reason}"))
+            self._forget(stream)
+
+    def _raise_if_broken(self) -> None:
+        if self._broken is not None:
+            raise EngineFailed(f"{self._name}: {self._broken}")

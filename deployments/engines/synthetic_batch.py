@@ -1,0 +1,112 @@
+"""Continuous batching as data: what one engine step works on, with no clock and no tasks."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from deployments.engines.synthetic_spec import SyntheticSpec
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Sequence:
+    """One request inside the engine; ``prefilled`` and ``generated`` count tokens whose KV cache exists."""
+
+    prompt_tokens: int
+    output_tokens: int
+    prefilled: int = 0
+    generated: int = 0
+
+    @property
+    def context(self) -> int:
+        """Tokens that must be in the cache before the next one can be generated."""
+        return self.prompt_tokens + self.generated
+
+    @property
+    def done(self) -> bool:
+        """Say whether every token has been generated."""
+        return self.generated >= self.output_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What one step does: the tokens it prefills, the sequences in it, and those that gain a token at its end."""
+
+    prefill_tokens: int
+    sequences: int
+    emitting: tuple[Sequence, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """The sequences of one engine; there is no prefill or decode phase, only tokens that lack a cache entry."""
+
+    slots: int
+    kv_tokens: int
+    prefill_tokens_per_step: int
+    waiting: deque[Sequence] = field(default_factory=deque)
+    running: list[Sequence] = field(default_factory=list)
+    preemptions: int = 0
+
+    @property
+    def kv_held(self) -> int:
+        """Count the cache entries that running sequences have reserved."""
+        return sum(sequence.context + 1 for sequence in self.running)
+
+    def add(self, sequence: Sequence) -> None:
+        """Queue *sequence* behind all others."""
+        self.waiting.append(sequence)
+
+    def remove(self, sequence: Sequence) -> None:
+        """Forget *sequence* wherever it is; one that is gone already is nothing to do."""
+        if sequence in self.running:
+            self.running.remove(sequence)
+        elif sequence in self.waiting:
+            self.waiting.remove(sequence)
+
+    def plan(self) -> Step:
+        """Preempt, admit and prefill, in this order; ``finish`` applies the tokens once the step's time is over."""
+        self._preempt()
+        self._admit()
+        prefilled = self._prefill()
+        emitting = tuple(sequence for sequence in self.running if sequence.prefilled == sequence.context)
+        return Step(prefill_tokens=prefilled, sequences=len(self.running), emitting=emitting)
+
+    def finish(self, step: Step) -> list[Sequence]:
+        """Give each emitting sequence that is still here its token and return them; complete ones leave the batch."""
+        emitted = [sequence for sequence in step.emitting if sequence in self.running]
+        for sequence in emitted:
+            sequence.generated += 1
+            sequence.prefilled = sequence.context
+            if sequence.done:
+                self.running.remove(sequence)
+        return emitted
+
+    def _preempt(self) -> None:
+        while len(self.running) > 1 and self.kv_held > self.kv_tokens:
+            victim = self.running.pop()
+            victim.prefilled = 0
+            self.waiting.appendleft(victim)
+            self.preemptions += 1
+
+    def _admit(self) -> None:
+        while self.waiting and len(self.running) < self.slots:
+            if self.running and self.kv_held + self.waiting[0].context + 1 > self.kv_tokens:
+                return
+            self.running.append(self.waiting.popleft())
+
+    def _prefill(self) -> int:
+        budget = self.prefill_tokens_per_step
+        for sequence in self.running:
+            # The newest token's entry is written by the decode step itself, at no extra cost.
+            taken = min(budget, sequence.context - sequence.prefilled)
+            sequence.prefilled += taken
+            budget -= taken
+        return self.prefill_tokens_per_step - budget
+
+
+def step_seconds(spec: SyntheticSpec, step: Step, noise: float = 0.0) -> float:
+    """Return how long *step* takes; *noise* is a draw from the standard normal distribution."""
+    model = spec.step
+    work_us = model.per_prefill_token_us * step.prefill_tokens + model.per_sequence_us * step.sequences
+    return (model.base_ms / 1e3 + work_us / 1e6) * max(0.0, 1.0 + model.noise * noise) * spec.faults.slow

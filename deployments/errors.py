@@ -1,0 +1,141 @@
+"""The one error tree of the data path.
+
+Each code is also the wire error's ``code``, the metric label and, by the class, the HTTP status::
+
+    ServingError
+    ├── Invalid            400  the request itself is wrong; retrying it elsewhere cannot help
+    │   ├── UnknownModel   404
+    │   ├── ContextTooLong 400
+    │   ├── BodyTooLarge   413
+    │   └── UnsupportedMedia 415
+    ├── Rejected           503  never started; safe to try elsewhere or later
+    │   ├── Overloaded     503
+    │   └── NoReplica      503
+    ├── TimedOut           504
+    │   ├── DeadlineExceeded  504  the request's own time is over; no branch can help
+    │   └── FirstTokenTimeout 504  this branch is late; another may not be
+    └── EngineFailed       503  the engine broke while it held the request
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+
+class ServingError(Exception):
+    """A request that ended without its answer, with what the client is told.
+
+    ``param`` names the field of the request at fault; ``retry_after_s`` is advice in seconds, set where waiting helps.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    kind: ClassVar[str] = "server_error"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.param, self.retry_after_s)
+
+
+def _rebuild(kind: type[ServingError], message: str, param: str | None, retry_after_s: float | None) -> ServingError:
+    return kind(message, param=param, retry_after_s=retry_after_s)
+
+
+class Invalid(ServingError):
+    """The request is wrong and would be wrong everywhere."""
+
+    code = "invalid_request"
+    status = 400
+    kind = "invalid_request_error"
+
+
+class UnknownModel(Invalid):
+    """No model or graph node has the name that the client asked for."""
+
+    code = "model_not_found"
+    status = 404
+
+
+class ContextTooLong(Invalid):
+    """The prompt and the requested completion do not fit the model's context."""
+
+    code = "context_length_exceeded"
+
+
+class BodyTooLarge(Invalid):
+    """The body exceeds the configured size."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class UnsupportedMedia(Invalid):
+    """The body is not of a media type that the endpoint takes."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class Rejected(ServingError):
+    """The request was turned away before any work was done on it."""
+
+    code = "rejected"
+    status = 503
+    kind = "overloaded_error"
+
+
+class Overloaded(Rejected):
+    """The pool has as many requests waiting as it is allowed to hold."""
+
+    code = "pool_overloaded"
+
+
+class NoReplica(Rejected):
+    """No replica of the pool became able to answer in time."""
+
+    code = "no_replica"
+
+
+class TimedOut(ServingError):
+    """Something took longer than it was given."""
+
+    code = "timeout"
+    status = 504
+    kind = "timeout_error"
+
+
+class DeadlineExceeded(TimedOut):
+    """The request's own deadline passed."""
+
+    code = "deadline_exceeded"
+
+
+class FirstTokenTimeout(TimedOut):
+    """A branch produced no token within the time that its fallback allows."""
+
+    code = "first_token_timeout"
+
+
+class EngineFailed(ServingError):
+    """The engine, or its whole replica, broke while it held the request."""
+
+    code = "engine_failed"
+    status = 503
+
+
+def all_errors(root: type[ServingError] = ServingError) -> Iterator[type[ServingError]]:
+    """Yield every class of the tree, the root first."""
+    yield root
+    for child in root.__subclasses__():
+        yield from all_errors(child)
+
+
+def by_code(code: str) -> type[ServingError]:
+    """Return the class whose code is *code*; an unknown code is a plain ServingError."""
+    return next((error for error in all_errors() if error.code == code), ServingError)

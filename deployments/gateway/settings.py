@@ -1,0 +1,49 @@
+"""What a gateway is told: the part of a Tercet document that changes without restarting an engine."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from deployments.graph.spec import NodeSpec, cycles
+from deployments.quantities import Bytes, Seconds
+from deployments.strict import Strict, nearest
+
+
+class ModelEntry(Strict):
+    """One pool as the gateway knows it."""
+
+    family: str
+    min_replicas: int = Field(1, ge=0)
+
+
+class GatewaySettings(Strict):
+    """One consistent set of names and limits.
+
+    ``default`` answers requests that name no model. ``max_body`` is in bytes, ``request_timeout`` in seconds.
+    """
+
+    models: dict[str, ModelEntry] = Field(min_length=1)
+    graph: dict[str, NodeSpec] = Field(default_factory=dict)
+    default: str
+    max_body: Bytes = 8 * 2**20
+    request_timeout: Seconds = Field(600.0, gt=0)
+
+    @model_validator(mode="after")
+    def _names_resolve(self) -> Self:
+        known = {*self.models, *self.graph}
+        for name, spec in self.graph.items():
+            if name in self.models:
+                raise ValueError(f"graph.{name}: is also the name of a model")
+            for loc, target in spec.targets():
+                if target not in known:
+                    place = ".".join(map(str, ("graph", name, *loc)))
+                    raise ValueError(f"{place}: no model or graph node is named {target!r}; {nearest(target, known)}")
+        for cycle in cycles(self.graph):
+            raise ValueError(f"graph: {' -> '.join(cycle)} is a cycle")
+        if self.default not in known:
+            raise ValueError(
+                f"default: no model or graph node is named {self.default!r}; {nearest(self.default, known)}"
+            )
+        return self

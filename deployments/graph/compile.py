@@ -1,0 +1,38 @@
+"""From a parsed graph to nodes that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from deployments.graph.kind import KindSpec
+from deployments.graph.node import Node
+from deployments.graph.transport import Transport
+from deployments.graph.wiring import EdgeObserver, Wiring, unobserved
+from deployments.nodes.model import ModelNode
+from deployments.nodes.registry import KINDS
+from deployments.telemetry.demand import Demand
+
+
+def kind_of(spec: KindSpec) -> str:
+    """Return the key that names the kind of *spec*."""
+    return next(name for name, kind in KINDS.items() if isinstance(spec, kind.spec))
+
+
+def compile_graph(
+    specs: Mapping[str, KindSpec],
+    models: Iterable[str],
+    transport: Transport,
+    *,
+    demand: Demand,
+    observe: EdgeObserver = unobserved,
+) -> Mapping[str, Node]:
+    """Return every model and every graph node by its name.
+
+    Names are looked up while requests run, so the order in the config does not matter; they must all exist and form no
+    cycle, which the config's check has made sure of.
+    """
+    nodes: dict[str, Node] = {name: ModelNode(name, transport, demand) for name in models}
+    wiring = Wiring(node=nodes.__getitem__, observe=observe)
+    for name, spec in specs.items():
+        nodes[name] = KINDS[kind_of(spec)].build(name, spec, wiring)
+    return nodes

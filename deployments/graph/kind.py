@@ -1,0 +1,37 @@
+"""What a kind of graph node is made of: a section of the config, the names it leads to, and how it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from deployments.graph.node import Node
+from deployments.graph.subject import Subject
+from deployments.graph.wiring import Wiring
+from deployments.strict import Loc, Strict
+
+
+class KindSpec(Strict):
+    """One graph node as configured; the kind's own key names it, the other keys are its options."""
+
+    def targets(self) -> list[tuple[Loc, str]]:
+        """Return every name that the node may hand a request to, each with its place in the section."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a node would do with a request: the targets in the order it would try them, and why."""
+
+    order: tuple[str, ...]
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind: how it is written, built (from its name, section and surroundings) and explained."""
+
+    spec: type[KindSpec]
+    build: Callable[[str, Any, Wiring], Node]
+    plan: Callable[[Any, Subject], Plan]

@@ -1,0 +1,18 @@
+"""How a model node reaches its pool: in this process, over Ray, or over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from deployments.request import Context, Frame, Request
+
+
+class Transport(Protocol):
+    """Streams a request's answer from whichever replica of a pool it chooses.
+
+    Raises Rejected where no replica takes the request and EngineFailed where the one that took it broke. Closing the
+    stream cancels the request on the replica.
+    """
+
+    def stream(self, pool: str, request: Request, context: Context) -> AsyncIterator[Frame]: ...

@@ -1,0 +1,29 @@
+"""model: the leaf of every graph; hands the request to its pool and keeps count of the demand."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+from deployments.graph.closing import closing
+from deployments.graph.transport import Transport
+from deployments.request import Context, Frame, Request
+from deployments.telemetry.demand import Demand
+
+
+class ModelNode:
+    """Answers from one pool of engines; the body that the engine sees names the pool as its model."""
+
+    def __init__(self, name: str, transport: Transport, demand: Demand) -> None:
+        self._name = name
+        self._transport = transport
+        self._demand = demand
+
+    async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+        """Stream the pool's answer."""
+        named = replace(request, model=self._name, body={**request.body, "model": self._name})
+        with self._demand.track(self._name) as tracked:
+            async with closing(self._transport.stream(self._name, named, context.enter(self._name))) as frames:
+                async for frame in frames:
+                    tracked.token()
+                    yield frame

@@ -1,0 +1,24 @@
+"""Whether it is worth waiting for a pool, judged from the controller's last word."""
+
+from __future__ import annotations
+
+from deployments.errors import NoReplica
+from deployments.signals import FleetView
+
+# A pool whose replicas are all gone heals by loading a model again: tens of seconds, seldom less.
+HEALING_RETRY_AFTER_S = 15.0
+
+
+def refusal(pool: str, view: FleetView | None) -> NoReplica | None:
+    """Say why a request should not wait for *pool*, or None when it may.
+
+    A pool at zero replicas on purpose (its target was 0 and is being raised) holds its requests; one that lost the
+    replicas it should have refuses them, because fallback or a later retry serves the client better than silence.
+    """
+    state = view.pools.get(pool) if view is not None else None
+    if state is None or state.ready > 0 or state.scaled_to_zero:
+        return None
+    return NoReplica(
+        f"no replica of {pool} is ready ({state.starting} starting, {state.target} wanted)",
+        retry_after_s=HEALING_RETRY_AFTER_S,
+    )

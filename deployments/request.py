@@ -1,0 +1,75 @@
+"""What travels through a serving graph: a Request down, Frames back, a Context beside both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+Endpoint = Literal["chat", "completion"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One client call, parsed and validated once at the gateway.
+
+    ``body`` is the wire body as the client sent it; engines read it, nodes replace it, nobody mutates it.
+    """
+
+    endpoint: Endpoint
+    model: str
+    body: Mapping[str, Any]
+    stream: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a request carries that is not part of the call itself.
+
+    ``deadline_s`` is on this process's monotonic clock. ``path`` lists the nodes entered so far, outermost first;
+    a branch that failed stays in it as ``name!code``. ``headers`` are the client's, lower-cased.
+    """
+
+    request_id: str
+    deadline_s: float
+    now: datetime
+    tenant: str = "anonymous"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
+
+    def enter(self, node: str) -> Context:
+        """Return the context of the branch that goes through *node*."""
+        return replace(self, path=(*self.path, node))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Who answers, sent with a stream's first frame.
+
+    Times are in seconds: ``engine_queue_s`` from the engine's acceptance to its scheduling, ``engine_ttft_s`` from
+    acceptance to the first token. ``None`` where the engine does not tell.
+    """
+
+    model: str
+    path: tuple[str, ...]
+    replica: str = ""
+    engine_ttft_s: float | None = None
+    engine_queue_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One streamed unit: bytes ready for the wire, and the few fields that nodes look at.
+
+    A streamed answer's frames hold whole server-sent events; any other answer is one frame with the whole JSON body.
+    ``text`` is the first choice's delta, ``tokens`` the completion tokens in this frame over all choices,
+    ``prompt_tokens`` is set on the frame that reports usage. ``head`` is set on the first frame and only there.
+    """
+
+    data: bytes
+    text: str = ""
+    tokens: int = 0
+    prompt_tokens: int | None = None
+    finish_reason: str | None = None
+    head: Head | None = None

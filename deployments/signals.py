@@ -1,0 +1,122 @@
+"""What replicas and gateways report about themselves, in plain numbers with their age."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Stage = Literal["requested", "placed", "building", "loading", "warming", "ready", "draining"]
+
+# Upper bounds in seconds; one set for every histogram so that series from different processes add up.
+LATENCY_BOUNDS_S: tuple[float, ...] = (
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0, 20.0, 40.0, 80.0,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """Cumulative counts since the process began: ``counts[i]`` values were at most ``LATENCY_BOUNDS_S[i]``.
+
+    ``total`` counts every value, those over the last bound included. Differences of two readings are exact, which a
+    mean of percentiles is not.
+    """
+
+    counts: tuple[int, ...] = (0,) * len(LATENCY_BOUNDS_S)
+    total: int = 0
+    sum_s: float = 0.0
+
+
+def since(newer: Histogram, older: Histogram) -> Histogram:
+    """Return what happened between two readings; *newer* itself where the process has restarted in between."""
+    counts = tuple(new - old for new, old in zip(newer.counts, older.counts, strict=True))
+    if newer.total < older.total or any(count < 0 for count in counts):
+        return newer
+    return Histogram(counts=counts, total=newer.total - older.total, sum_s=max(0.0, newer.sum_s - older.sum_s))
+
+
+def quantile(histogram: Histogram, q: float) -> float | None:
+    """Estimate the *q*-quantile in seconds, *q* in [0, 1], linearly inside its bucket; None without values.
+
+    Values over the last bound are reported as that bound: the histogram knows no more than that they are at least it.
+    """
+    if histogram.total == 0:
+        return None
+    rank = q * histogram.total
+    below, lower_s = 0, 0.0
+    for count, upper_s in zip(histogram.counts, LATENCY_BOUNDS_S, strict=True):
+        if count >= rank and count > below:
+            return lower_s + (upper_s - lower_s) * max(0.0, rank - below) / (count - below)
+        below, lower_s = count, upper_s
+    return LATENCY_BOUNDS_S[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaSignals:
+    """One engine replica at one instant.
+
+    ``at_s`` is Unix time. ``running`` sequences are in the engine's batch, ``waiting`` ones in its queue.
+    ``kv_used`` is the share of KV cache blocks in use, in [0, 1]. Names ending in ``_total`` only grow.
+    """
+
+    pool: str
+    replica: str
+    at_s: float
+    stage: Stage
+    stage_since_s: float
+    running: int = 0
+    waiting: int = 0
+    slots: int = 0
+    kv_used: float = 0.0
+    prompt_tokens_total: int = 0
+    generated_tokens_total: int = 0
+    preemptions_total: int = 0
+    ttft: Histogram = field(default_factory=Histogram)
+    inter_token: Histogram = field(default_factory=Histogram)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolDemand:
+    """One pool as one gateway sees it.
+
+    ``in_flight`` requests were sent and are unfinished; ``held`` ones among them have had no token yet.
+    ``arrivals_total`` counts requests sent, ``refused_total`` those that the pool turned away. ``ttft`` is measured at
+    the gateway and therefore includes every queue.
+    """
+
+    in_flight: int = 0
+    held: int = 0
+    arrivals_total: int = 0
+    refused_total: int = 0
+    ttft: Histogram = field(default_factory=Histogram)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySignals:
+    """One gateway replica at one instant: the demand on each pool that it has sent a request to."""
+
+    gateway: str
+    at_s: float
+    pools: Mapping[str, PoolDemand]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolState:
+    """What the controller tells everyone about one pool: replicas able to answer, wanted, and on their way.
+
+    ``scaled_to_zero`` is true from the moment the pool was sized to none until a replica is ready again: its requests
+    are held. A pool without replicas that is not scaled to zero has lost them.
+    """
+
+    ready: int
+    target: int
+    starting: int
+    scaled_to_zero: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetView:
+    """The controller's last word, returned to whoever reports; ``at_s`` is Unix time."""
+
+    at_s: float
+    pools: Mapping[str, PoolState]
