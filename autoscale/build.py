@@ -33,6 +33,22 @@ def build(settings: Iterable[PoolSettings], reports: Reports, served: Served, si
     return Fleet(at_s=sight.now_s, pools=pools)
 
 
+def undeployed(settings: PoolSettings) -> PoolFleet:
+    """Return a pool that is configured and that Serve does not know yet."""
+    return PoolFleet(
+        min_replicas=settings.min_replicas,
+        max_replicas=settings.max_replicas,
+        target=settings.initial_replicas,
+        slots=settings.slots,
+        slo=_slo(settings),
+        blind=("not deployed yet",),
+    )
+
+
+def _slo(settings: PoolSettings) -> Slo:
+    return Slo(ttft_p95_s=settings.ttft_p95_s, tpot_p95_s=settings.tpot_p95_s)
+
+
 def _pool(settings: PoolSettings, reports: Reports, served: Served, sight: Sight) -> PoolFleet:
     pool = served.pools[settings.name]
     replicas = tuple(_replica(replica, reports, sight) for replica in pool.replicas)
@@ -44,7 +60,7 @@ def _pool(settings: PoolSettings, reports: Reports, served: Served, sight: Sight
         max_replicas=settings.max_replicas,
         target=pool.target,
         slots=max((heard[-1].signals.slots for heard in own), default=0) or settings.slots,
-        slo=Slo(ttft_p95_s=settings.ttft_p95_s, tpot_p95_s=settings.tpot_p95_s),
+        slo=_slo(settings),
         replicas=replicas,
         demand=total(parts) if parts else None,
         ttft=merged(part.ttft for part in parts),

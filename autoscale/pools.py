@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class PoolSettings(BaseModel):
     """One pool as configured; ``application`` and ``deployment`` are its names in Serve.
 
-    ``slots`` are the sequences that one replica runs at once, 0 when only the engine can tell. Latency targets are in
-    seconds, ``None`` when the pool promises nothing.
+    ``initial_replicas`` is what Serve starts with; ``slots`` are the sequences that one replica runs at once, 0 when
+    only the engine can tell. Latency targets are in seconds, ``None`` when the pool promises nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -21,6 +21,7 @@ class PoolSettings(BaseModel):
     deployment: str = Field(min_length=1)
     min_replicas: int = Field(ge=0)
     max_replicas: int = Field(ge=1)
+    initial_replicas: int = Field(default=0, ge=0)
     slots: int = Field(default=0, ge=0)
     ttft_p95_s: float | None = Field(default=None, gt=0)
     tpot_p95_s: float | None = Field(default=None, gt=0)

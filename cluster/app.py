@@ -6,13 +6,13 @@ an engine's arguments hold only what it must restart for and everything else tra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from pathlib import Path
 from typing import Any
 
 from ray import serve
 from ray.serve.schema import LoggingConfig
-from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autoscale.controller.serve_settings import autoscaling_config
 from cluster.plan import GatewayPlan, Plan, PoolPlan
@@ -23,6 +23,7 @@ from deployments.gateway.settings import GatewaySettings
 from deployments.pool.heartbeat import Heartbeat
 from deployments.pool.replica import EngineReplica
 from deployments.pool.transport import ENGINE_DEPLOYMENT, ServeTransport, application_of
+from deployments.signals import FleetView
 
 NAMESPACE = "tercet"
 CONTROLLER = ("tercet-fleet", NAMESPACE)
@@ -30,25 +31,71 @@ GATEWAY_APP = "gateway"
 QUIET = LoggingConfig(enable_access_log=False)
 
 
+class Front:
+    """The ASGI application that Serve holds; the real one is put behind it once the settings are there."""
+
+    app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass requests on; there is nothing to do for lifespan events."""
+        if scope["type"] != "lifespan":
+            assert self.app is not None  # noqa: S101 - Serve routes no request here before reconfigure has returned
+            await self.app(scope, receive, _without_request_id(send))
+            return
+        while (message := await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": f"{message['type']}.complete"})
+
+
+def _without_request_id(send: Send) -> Send:
+    """Leave the request id's header to Serve, which adds one to every response whether there is one or not."""
+
+    async def filtered(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [(name, value) for name, value in message["headers"] if name.lower() != b"x-request-id"]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return filtered
+
+
 class GatewayReplica:
-    """Serve the HTTP surface from a process that holds the graph and no engine."""
+    """Serve the HTTP surface from a process that holds the graph and no engine.
+
+    Serve asks for the application before it hands over the settings, hence the Front.
+    """
 
     async def __init__(self) -> None:
-        self._gateway = Gateway(transport=ServeTransport(lambda: self._gateway.view))
-        replica = serve.get_replica_context().replica_id.unique_id
-        self._heartbeat = Heartbeat(
-            CONTROLLER, "report_gateway", lambda: self._gateway.signals(replica), on_answer=self._gateway.take_view
-        )
+        self._name = serve.get_replica_context().replica_id.unique_id
+        self._view: FleetView | None = None
+        self._gateway: Gateway | None = None
+        self._front = Front()
+        self._heartbeat: Heartbeat | None = None
 
-    def __serve_build_asgi_app__(self) -> Starlette:  # noqa: PLW3201 - Serve's own hook
-        return build_app(self._gateway)
+    def __serve_build_asgi_app__(self) -> ASGIApp:  # noqa: PLW3201 - Serve's own hook
+        return self._front
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Swap graph and limits; running requests keep theirs."""
-        self._gateway.reconfigure(GatewaySettings.model_validate(user_config))
+        """Take graph and limits; running requests keep theirs."""
+        settings = GatewaySettings.model_validate(user_config)
+        if self._gateway is not None:
+            self._gateway.reconfigure(settings)
+            return
+        gateway = Gateway(settings, ServeTransport(self._fleet), name=self._name, fleet=self._fleet)
+        self._gateway, self._front.app = gateway, build_app(gateway)
+        self._heartbeat = Heartbeat(
+            CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._take_view
+        )
+
+    def _fleet(self) -> FleetView | None:
+        return self._view
+
+    def _take_view(self, view: FleetView) -> None:
+        self._view = view
 
     async def __del__(self) -> None:
-        self._heartbeat.close()
+        if self._heartbeat is not None:
+            self._heartbeat.close()
 
 
 class PoolRoot:
@@ -65,7 +112,7 @@ def gateway_app(gateway: GatewayPlan) -> serve.Application:
         num_replicas=gateway.replicas,
         max_ongoing_requests=10_000,
         user_config=dict(gateway.settings),
-        graceful_shutdown_timeout_s=float(gateway.settings["request_timeout_s"]),
+        graceful_shutdown_timeout_s=float(gateway.settings["request_timeout"]),
         health_check_period_s=5,
         health_check_timeout_s=5,
         ray_actor_options={"num_cpus": 0},
@@ -74,7 +121,7 @@ def gateway_app(gateway: GatewayPlan) -> serve.Application:
     return replica.bind()
 
 
-def pool_app(pool: PoolPlan, autoscale: Mapping[str, Any], *, state_dir: Path, cache: str | None) -> serve.Application:
+def pool_app(pool: PoolPlan, *, state_dir: Path, cache: str | None) -> serve.Application:
     """Return one pool's application."""
     spec = {
         "name": pool.name,
@@ -93,7 +140,7 @@ def pool_app(pool: PoolPlan, autoscale: Mapping[str, Any], *, state_dir: Path, c
         name=ENGINE_DEPLOYMENT,
         max_ongoing_requests=pool.slots + pool.max_waiting + 16,
         user_config={"max_waiting": pool.max_waiting},
-        autoscaling_config=autoscaling_config(pool, autoscale, namespace=NAMESPACE),
+        autoscaling_config=autoscaling_config(pool, namespace=NAMESPACE),
         graceful_shutdown_timeout_s=pool.drain_s,
         graceful_shutdown_wait_loop_s=0.5,
         health_check_period_s=2,
@@ -129,7 +176,29 @@ def _ray_actor_options(pool: PoolPlan) -> dict[str, Any]:
     return options if pool.memory is None else {**options, "memory": pool.memory}
 
 
-def applications(plan: Plan, *, state_dir: Path, cache: str | None) -> dict[str, serve.Application]:
-    """Return every application by name; the gateway is first so that /health answers while pools load."""
-    pools = {application_of(pool.name): pool_app(pool, plan.autoscale, state_dir=state_dir, cache=cache) for pool in plan.pools}
-    return {GATEWAY_APP: gateway_app(plan.gateway), **pools}
+def applications(plan: Plan, *, state_dir: Path, cache: str | None) -> list[serve.RunTarget]:
+    """Return every application; the gateway is first so that /health answers while pools load."""
+    pools = (
+        serve.RunTarget(
+            target=pool_app(pool, state_dir=state_dir, cache=cache), name=application_of(pool.name), route_prefix=None
+        )
+        for pool in plan.pools
+    )
+    return [serve.RunTarget(target=gateway_app(plan.gateway), name=GATEWAY_APP, route_prefix="/"), *pools]
+
+
+def fleet_pools(plan: Plan) -> list[dict[str, Any]]:
+    """Return what the fleet controller must know of each pool: fields of ``autoscale.pools.PoolSettings``."""
+    return [
+        {
+            "name": pool.name,
+            "application": application_of(pool.name),
+            "deployment": ENGINE_DEPLOYMENT,
+            "min_replicas": pool.min_replicas,
+            "max_replicas": pool.max_replicas,
+            "slots": pool.slots,
+            "ttft_p95_s": pool.ttft_p95_s,
+            "tpot_p95_s": pool.tpot_p95_s,
+        }
+        for pool in plan.pools
+    ]

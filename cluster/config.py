@@ -37,15 +37,15 @@ class Replicas(Strict):
 class Slo(Strict):
     """Latency that the pool promises; the autoscaler and the status page judge by it."""
 
-    ttft_p95: Seconds | None = Field(None, gt=0)
-    tpot_p95: Seconds | None = Field(None, gt=0)
+    ttft_p95: Seconds | None = Field(default=None, gt=0)
+    tpot_p95: Seconds | None = Field(default=None, gt=0)
 
 
 class Resources(Strict):
     """What one replica takes; GPUs follow from the engine's parallel sizes unless given."""
 
-    cpus: float | None = Field(None, gt=0)
-    gpus: float | None = Field(None, ge=0)
+    cpus: float | None = Field(default=None, gt=0)
+    gpus: float | None = Field(default=None, ge=0)
     memory: Bytes | None = None
 
 
@@ -68,10 +68,10 @@ class GatewaySpec(Strict):
     """The HTTP front."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=1, le=65535, strict=True)
-    replicas: int = Field(1, ge=1, le=1_000, strict=True)
+    port: int = Field(default=8000, ge=1, le=65535, strict=True)
+    replicas: int = Field(default=1, ge=1, le=1_000, strict=True)
     max_body: Bytes = 8 * 2**20
-    request_timeout: Seconds = Field(600.0, gt=0)
+    request_timeout: Seconds = Field(default=600.0, gt=0)
 
 
 class Config(Strict):

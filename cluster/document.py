@@ -15,8 +15,17 @@ _MOST_NODES = 100_000
 _MOST_BYTES = 4 * 2**20
 
 
+_CORE = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map"))
+
+
 class _Loader(yaml.SafeLoader):
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own hook
+    """Knows the core schema's kinds and no others."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+_Loader.yaml_constructors = {
+    tag: build for tag, build in yaml.SafeLoader.yaml_constructors.items() if tag is None or tag in _CORE
+}
 
 
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
@@ -56,23 +65,24 @@ def parse(text: str, name: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """Read YAML text; *name* is what to call it in a problem."""
     if len(text) > _MOST_BYTES:
         return _refused(name, f"is larger than {_MOST_BYTES // 2**20} MiB")
-    loader = _Loader(text)
     try:
-        root = loader.get_single_node()
-        if root is None:
-            return _refused(name, "is empty; it needs at least 'models'")
-        if _weight(root, {}, ()) > _MOST_NODES:
-            return _refused(name, f"has more than {_MOST_NODES} values once its aliases are written out")
-        repeated = tuple(_repeated(root, ()))
-        document = loader.construct_document(root)
+        return _read(_Loader(text), name)
     except yaml.MarkedYAMLError as error:
         return _refused(*_where(name, error))
     except (yaml.YAMLError, ValueError) as error:
         return _refused(name, f"is not YAML: {' '.join(str(error).split())}")
     except RecursionError:
         return _refused(name, "is nested too deeply, or refers to itself")
-    finally:
-        loader.dispose()
+
+
+def _read(loader: _Loader, name: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    root = loader.get_single_node()
+    if root is None:
+        return _refused(name, "is empty; it needs at least 'models'")
+    if _weight(root, {}, ()) > _MOST_NODES:
+        return _refused(name, f"has more than {_MOST_NODES} values once its aliases are written out")
+    repeated = tuple(_repeated(root, ()))
+    document = loader.construct_document(root)
     if not isinstance(document, dict):
         return _refused(name, f"{shown(document)} is not a mapping; write 'models:' at the top level")
     return document, repeated

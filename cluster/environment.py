@@ -8,7 +8,9 @@ from pathlib import Path
 DRAIN_CEILING_S = 1800
 
 
-def serving_environment(*, state_dir: Path, haproxy: bool, max_connections: int, ports: Mapping[str, int]) -> dict[str, str]:
+def serving_environment(
+    *, state_dir: Path, haproxy: bool, max_connections: int, ports: Mapping[str, int]
+) -> dict[str, str]:
     """Return what every Ray process of this cluster must share.
 
     With HAProxy the client reaches a gateway without passing a Python proxy; without its binary Serve's own proxy

@@ -9,25 +9,30 @@ from cluster.placement import Shape
 from cluster.plan import Machine
 from cluster.problems import Problem, path_of
 
-GIB = 2**30
+_INVENTORY = ("gpus", "cpus", "memory")
 
 
 def too_large(pool: str, shape: Shape, nodes: Sequence[Machine]) -> Problem | None:
     """Return why no machine can ever hold one replica of the pool, or one of its pipeline stages."""
-    most_gpus, most_cpus = (max((getattr(node, name) for node in nodes), default=0) for name in ("gpus", "cpus"))
-    if shape.stage_gpus > most_gpus:
-        path, need, have = "engine.tensor_parallel_size", f"{shape.stage_gpus:g} GPUs on one machine", f"{most_gpus}"
-    elif shape.gpus > sum(node.gpus for node in nodes):
-        path, need = "resources.gpus", f"{shape.gpus:g} GPUs"
-        have = f"{sum(node.gpus for node in nodes)} in all"
-    elif shape.cpus > most_cpus and not shape.gpus:
-        path, need, have = "resources.cpus", f"{shape.cpus:g} CPUs on one machine", f"{most_cpus}"
-    elif (shape.memory or 0) > max((node.memory for node in nodes), default=0) and not shape.gpus:
-        path, need = "resources.memory", f"{_gib(shape.memory or 0)} on one machine"
-        have = _gib(max((node.memory for node in nodes), default=0))
-    else:
+    gpus, cpus, memory = (max((getattr(node, name) for node in nodes), default=0) for name in _INVENTORY)
+    total = sum(node.gpus for node in nodes)
+    if shape.stage_gpus > gpus:
+        key = "engine.tensor_parallel_size" if shape.tensor > 1 else "resources.gpus"
+        return _lack(pool, key, f"{shape.stage_gpus:g} GPU on one machine", f"{gpus}")
+    if shape.gpus > total:
+        return _lack(pool, "engine.pipeline_parallel_size", f"{shape.gpus:g} GPU", f"{total} in all")
+    if shape.gpus:
         return None
-    return Problem(path=path_of(("models", pool, *path.split("."))), message=f"a replica needs {need}; there are {have}")
+    if shape.cpus > cpus:
+        return _lack(pool, "resources.cpus", f"{shape.cpus:g} CPU on one machine", f"{cpus}")
+    if (shape.memory or 0) > memory:
+        return _lack(pool, "resources.memory", f"{_gib(shape.memory or 0)} on one machine", _gib(memory))
+    return None
+
+
+def _lack(pool: str, key: str, need: str, have: str) -> Problem:
+    path = path_of(("models", pool, *key.split(".")))
+    return Problem(path=path, message=f"a replica needs {need}; there is {have}")
 
 
 def shortages(least: Sequence[Demand], nodes: Sequence[Machine]) -> Iterator[Problem]:
@@ -35,11 +40,11 @@ def shortages(least: Sequence[Demand], nodes: Sequence[Machine]) -> Iterator[Pro
     placed = place(least, rooms(nodes))
     for demand in least:
         if (count := placed[demand.pool]) < demand.replicas:
-            message = (
-                f"{demand.replicas} × {_asked(demand)} do not fit beside the other pools on {_inventory(nodes)}: "
-                f"there is room for {count}"
+            beside = " beside the other pools" if len(least) > 1 else ""
+            message = f"{demand.replicas} × {_asked(demand)} do not fit{beside} on {inventory(nodes)}: there is room for {count}"
+            yield Problem(
+                path=path_of(("models", demand.pool, "replicas", "min")), message=message, value=demand.replicas
             )
-            yield Problem(path=path_of(("models", demand.pool, "replicas", "min")), message=message, value=demand.replicas)
 
 
 def ceilings(least: Sequence[Demand], most: Sequence[Demand], nodes: Sequence[Machine]) -> Iterator[str]:
@@ -51,7 +56,7 @@ def ceilings(least: Sequence[Demand], most: Sequence[Demand], nodes: Sequence[Ma
         count = held[demand.pool] + more[demand.pool]
         if count < demand.replicas:
             path = path_of(("models", demand.pool, "replicas", "max"))
-            yield f"{path}: of {demand.replicas} × {_asked(demand)} there is room for {count} on {_inventory(nodes)}"
+            yield f"{path}: of {demand.replicas} × {_asked(demand)} there is room for {count} on {inventory(nodes)}"
 
 
 def _beyond(demand: Demand, held: int) -> Demand:
@@ -65,7 +70,8 @@ def _asked(demand: Demand) -> str:
     return f"({' + '.join(amount for amount in amounts if amount)})"
 
 
-def _inventory(nodes: Sequence[Machine]) -> str:
+def inventory(nodes: Sequence[Machine]) -> str:
+    """Say which machines there are."""
     kinds = {node: sum(other == node for other in nodes) for node in nodes}
     return " and ".join(
         f"{count} machine{'s' * (count > 1)} of {node.cpus} CPU, {node.gpus} GPU, {_gib(node.memory)}"
@@ -74,4 +80,4 @@ def _inventory(nodes: Sequence[Machine]) -> str:
 
 
 def _gib(size: int) -> str:
-    return f"{size / GIB:.1f} GiB"
+    return f"{size / 2**30:.1f} GiB"

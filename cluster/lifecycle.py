@@ -1,4 +1,8 @@
-"""Start Ray, deploy a plan, watch it become ready, and take it down again."""
+"""Start Ray, deploy a plan, watch it become ready, and take it down again.
+
+Ray reads its environment once, when it is imported: it is imported here inside the functions, after the environment is
+set, and nowhere above them.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,6 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import ray
 
 from cluster.environment import serving_environment
 from cluster.plan import Plan
@@ -43,6 +45,8 @@ def local_cluster(plan: Plan, directory: Path, *, cpus: int) -> Iterator[str]:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ.update(environment(directory))
     os.environ.update(_credentials(directory, fresh=True))
+    import ray  # noqa: PLC0415 - reads the environment set above, once, when it is imported
+
     context = ray.init(
         address="local",
         namespace=NAMESPACE,
@@ -109,11 +113,13 @@ def _clear_the_way(plan: Plan, directory: Path) -> None:
 
 def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
     """Start the controller and every application; returns before they are ready."""
-    from ray import serve  # noqa: PLC0415 - reads the environment that local_cluster has just set
+    import ray  # noqa: PLC0415
+    from ray import serve  # noqa: PLC0415
 
     from autoscale.controller.fleet_controller import FleetController  # noqa: PLC0415
     from cluster.app import CONTROLLER, applications, fleet_pools  # noqa: PLC0415
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(
         proxy_location="EveryNode",
         http_options={
@@ -127,15 +133,19 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
     controller = (
         ray.remote(FleetController)
         .options(
-            name=CONTROLLER[0], namespace=CONTROLLER[1], num_cpus=0, lifetime="detached",
-            max_restarts=-1, max_concurrency=1000, get_if_exists=True,
+            name=CONTROLLER[0],
+            namespace=CONTROLLER[1],
+            num_cpus=0,
+            lifetime="detached",
+            max_restarts=-1,
+            max_concurrency=1000,
+            get_if_exists=True,
         )  # fmt: skip
         .remote()
     )
     ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
-    built = applications(plan, directory, cache=cache)
     serve.run_many(
-        [serve.RunTarget(target=app, name=name, route_prefix=route) for name, (app, route) in built.items()],
+        applications(plan, state_dir=directory, cache=cache),
         wait_for_ingress_deployment_creation=False,
         wait_for_applications_running=False,
     )
@@ -143,6 +153,8 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
 
 def fleet_status(deadline_s: float = 5.0) -> dict[str, Any]:
     """Return the fleet controller's status of the cluster that this process is connected to."""
+    import ray  # noqa: PLC0415
+
     from cluster.app import CONTROLLER  # noqa: PLC0415
 
     controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
@@ -168,9 +180,9 @@ def attached(directory: Path) -> Iterator[RunState]:
     if running is None:
         raise CannotServeError("no Tercet runs here: start one with `tercet serve`, or give its gateway's --port.")
     os.environ.update(_credentials(directory, fresh=False))
-    ray.init(
-        address=running.ray_address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR
-    )
+    import ray  # noqa: PLC0415 - reads the environment set above
+
+    ray.init(address=running.ray_address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield running
     finally:

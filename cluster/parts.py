@@ -47,14 +47,18 @@ def read(raw: Mapping[str, Any]) -> tuple[Config | None, Parts, list[Problem]]:
         lines = error.errors(include_url=False)
         return None, _parts(raw, frozenset(line["loc"] for line in lines)), [problem_of(line) for line in lines]
     except RecursionError:
-        return None, Parts(raw=raw), [Problem(path="", message="the document is nested too deeply, or refers to itself")]
+        return (
+            None,
+            Parts(raw=raw),
+            [Problem(path="", message="the document is nested too deeply, or refers to itself")],
+        )
     return config, _parts(raw, frozenset()), []
 
 
 def _parts(raw: Mapping[str, Any], broken: frozenset[Loc]) -> Parts:
     mended = _without(raw, broken)
     models = {name: spec for name, value in _named(mended, "models") if (spec := _model(value)) is not None}
-    graph = {name: spec for name, value in _named(raw, "graph") if (spec := _node(value)) is not None}
+    graph = {name: node for name, value in _named(raw, "graph") if (node := _node(value)) is not None}
     edges = tuple(
         (name, loc, to)
         for name, value in _named(raw, "graph")

@@ -64,6 +64,8 @@ def path_of(loc: Iterable[str | int]) -> str:
 
 def shown(value: Any) -> str:
     """Write a value on one short line."""
+    if isinstance(value, float):
+        return f"{value:g}"
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError):
@@ -84,15 +86,24 @@ def problem_of(line: ErrorDetails) -> Problem:
     if line["type"] == "extra_forbidden":
         message = f"is not a known key; {nearest(str(loc[-1]), known_keys(loc[:-1]))}"
         return Problem(path=path_of(loc), message=message, value=value)
-    if loc and loc[-1] == "[key]":
-        return Problem(path=path_of(loc[:-2]), message=f"the key {shown(value)} is not text; quote it", value=value)
+    if line["type"] == "invalid_key" or (loc and loc[-1] == "[key]"):
+        above = loc[:-1] if line["type"] == "invalid_key" else loc[:-2]
+        return Problem(path=path_of(above), message=f"the key {shown(value)} is not text; quote it", value=value)
     return Problem(path=path_of(loc), message=_message(line, value), value=value)
 
 
 def _message(line: ErrorDetails, value: Any) -> str:
     rule = _RULES.get(line["type"])
     context = line.get("ctx", {})
-    told = rule.format(**context) if rule else str(context.get("error") or context.get("message") or line["msg"])
+    told = (
+        rule.format(**{name: _number(limit) for name, limit in context.items()})
+        if rule
+        else str(context.get("error") or context.get("message") or line["msg"])
+    )
     if line["type"] in {"unknown_kind", "unknown_key"} or not told.startswith(("is ", "has ")):
         return told
     return f"{shown(value)} {told}"
+
+
+def _number(limit: Any) -> Any:
+    return f"{limit:g}" if isinstance(limit, float) else limit

@@ -55,4 +55,4 @@ def furthest(pool: Mapping[str, Any]) -> str:
 
 def waiting_for(pools: Mapping[str, Any]) -> list[str]:
     """Return the pools that promised a replica and have none ready."""
-    return [name for name, pool in pools.items() if pool.get("min_replicas", 0) >= 1 and furthest(pool) != "ready"]
+    return [name for name, pool in pools.items() if pool.get("min", 0) >= 1 and furthest(pool) != "ready"]

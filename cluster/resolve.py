@@ -11,26 +11,28 @@ from cluster.checks.names import circular, dangling, default_of, misnamed
 from cluster.checks.reach import unreachable
 from cluster.checks.replicas import contradictory
 from cluster.checks.source import sourceless
-from cluster.config import Config, GatewaySpec, ModelSpec
+from cluster.config import Config, ModelSpec
 from cluster.document import load
 from cluster.parts import Parts, read
 from cluster.placement import bundles, strategy
 from cluster.plan import GatewayPlan, Machine, Plan, PoolPlan
 from cluster.pools import Layout, lay_out
-from cluster.problems import Problem
-from cluster.sizing import count
-from deployments.engines.cpu_settings import default_slots
+from cluster.problems import Problem, path_of
+from cluster.sizing import arguments_of, device_of
 from deployments.graph.spec import dump
 
 Exists = Callable[[str], bool]
 
 
+def exists_here(path: str) -> bool:
+    """Say whether *path* is there on this machine."""
+    return Path(path).expanduser().exists()
+
+
 def resolve_file(path: Path, nodes: Sequence[Machine]) -> Plan | list[Problem]:
     """Read and resolve the document in a file."""
-    document, problems = load(path)
-    if problems and not document:
-        return list(problems)
-    return resolve(document, nodes, found=problems)
+    document, found = load(path)
+    return list(found) if found and not document else resolve(document, nodes, found=found)
 
 
 def resolve(
@@ -38,41 +40,55 @@ def resolve(
     nodes: Sequence[Machine],
     *,
     found: Iterable[Problem] = (),
-    exists: Exists = lambda path: Path(path).expanduser().exists(),
+    exists: Exists = exists_here,
 ) -> Plan | list[Problem]:
     """Plan *document* for the machines *nodes*, or return all that is wrong with it, *found* before included."""
-    config, parts, complaints = read(document)
-    default = default_of(parts)
-    problems = [*found, *complaints, *_contradictions(parts, exists)]
-    if isinstance(default, Problem):
-        problems.append(default)
-    layout = lay_out(_placeable(parts), nodes)
+    config, parts, problems = examine(document, nodes, found=found, exists=exists)
+    layout = lay_out(_placeable(parts, nodes), nodes)
     problems.extend(layout.problems)
-    if config is None or not isinstance(default, str) or problems:
-        return _in_order(problems, document)
-    return _plan(config, default, layout, nodes)
+    if config is None or problems:
+        return in_order(problems, document)
+    return _plan(config, layout, nodes)
 
 
-def _contradictions(parts: Parts, exists: Exists) -> Iterator[Problem]:
+def examine(
+    document: Mapping[str, Any],
+    nodes: Sequence[Machine],
+    *,
+    found: Iterable[Problem] = (),
+    exists: Exists = exists_here,
+) -> tuple[Config | None, Parts, list[Problem]]:
+    """Return the config with its default filled in, its readable parts, and what is wrong apart from room."""
+    config, parts, complaints = read(document)
+    problems = [*found, *complaints, *_contradictions(parts, nodes, exists)]
+    default = default_of(parts)
+    if isinstance(default, Problem):
+        return None, parts, [*problems, default]
+    return config and config.model_copy(update={"default": default}), parts, problems
+
+
+def _contradictions(parts: Parts, nodes: Sequence[Machine], exists: Exists) -> Iterator[Problem]:
     yield from misnamed(parts)
     yield from contradictory(parts)
     yield from sourceless(parts, exists)
-    yield from ill_equipped(parts)
+    yield from ill_equipped(parts, nodes)
     yield from dangling(parts)
     yield from circular(parts)
 
 
-def _placeable(parts: Parts) -> dict[str, ModelSpec]:
+def _placeable(parts: Parts, nodes: Sequence[Machine]) -> dict[str, ModelSpec]:
     """Return the models whose sizes are all right, so that a slip elsewhere is not reported as a lack of machines."""
-    wrong = {problem.path.split(".")[1] for problem in (*contradictory(parts), *ill_equipped(parts))}
+    wrong = [problem.path for problem in (*contradictory(parts), *ill_equipped(parts, nodes))]
     return {
         name: model
         for name, model in parts.models.items()
-        if name not in wrong and parts.sound("models", name, "resources") and parts.sound("models", name, "replicas")
+        if not any(path.startswith(f"{path_of(('models', name))}.") for path in wrong)
+        and parts.sound("models", name, "resources")
+        and parts.sound("models", name, "replicas")
     }
 
 
-def _in_order(problems: Iterable[Problem], document: Mapping[str, Any]) -> list[Problem]:
+def in_order(problems: Iterable[Problem], document: Mapping[str, Any]) -> list[Problem]:
     """Return the problems without repetition, section by section as in the document."""
     sections = [str(section) for section in document]
 
@@ -84,10 +100,10 @@ def _in_order(problems: Iterable[Problem], document: Mapping[str, Any]) -> list[
     return sorted(unique.values(), key=place)
 
 
-def _plan(config: Config, default: str, layout: Layout, nodes: Sequence[Machine]) -> Plan:
+def _plan(config: Config, layout: Layout, nodes: Sequence[Machine]) -> Plan:
     return Plan(
         pools=tuple(_pool(name, model, layout, nodes) for name, model in config.models.items()),
-        gateway=_gateway(config.gateway, config, default),
+        gateway=_gateway(config),
         autoscale=config.autoscale.model_dump(mode="json"),
         notes=(*layout.notes, *unreachable(config.graph)),
     )
@@ -95,12 +111,13 @@ def _plan(config: Config, default: str, layout: Layout, nodes: Sequence[Machine]
 
 def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine]) -> PoolPlan:
     shape, bounds = layout.shapes[name], model.replicas
+    arguments = arguments_of(model, device_of(model, nodes))
     return PoolPlan(
         name=name,
         family=model.family,
         source=model.source,
         runtime=model.runtime,
-        engine=model.engine,
+        engine=arguments,
         synthetic=model.synthetic.model_dump(mode="json") if model.runtime == "synthetic" else {},
         min_replicas=bounds.min,
         max_replicas=bounds.max,
@@ -111,7 +128,7 @@ def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine])
         gpus=shape.gpus,
         memory=shape.memory,
         pinned_cores=int(shape.cpus) if name in layout.pinned else None,
-        slots=_slots(model),
+        slots=model.synthetic.slots if model.runtime == "synthetic" else int(arguments["max_num_seqs"]),
         max_waiting=model.max_waiting,
         drain_s=model.drain,
         ttft_p95_s=model.slo.ttft_p95,
@@ -119,13 +136,8 @@ def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine])
     )
 
 
-def _slots(model: ModelSpec) -> int:
-    if model.runtime == "synthetic":
-        return model.synthetic.slots
-    return count(model.engine.get("max_num_seqs")) or default_slots()
-
-
-def _gateway(gateway: GatewaySpec, config: Config, default: str) -> GatewayPlan:
+def _gateway(config: Config) -> GatewayPlan:
+    gateway = config.gateway
     return GatewayPlan(
         host=gateway.host,
         port=gateway.port,
@@ -136,7 +148,7 @@ def _gateway(gateway: GatewaySpec, config: Config, default: str) -> GatewayPlan:
                 for name, model in config.models.items()
             },
             "graph": {name: dump(node) for name, node in config.graph.items()},
-            "default": default,
+            "default": config.default,
             "max_body": gateway.max_body,
             "request_timeout": gateway.request_timeout,
         },

@@ -9,10 +9,14 @@ from cluster.config import ModelSpec
 from cluster.placement import Shape
 from cluster.plan import Machine
 from cluster.problems import Problem, path_of, shown
+from deployments.engines.cpu_settings import Device, defaults
 
 # A synthetic engine sleeps nearly all the time.
 _SYNTHETIC_CPUS = 0.01
 _LEAST_GPU = 0.01
+
+# vLLM's own default depends on the GPU it finds; queues are sized before any is found.
+_GPU_SLOTS = 256
 
 COUNTED = ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "max_num_seqs")
 
@@ -28,6 +32,18 @@ def shape_of(model: ModelSpec, nodes: Sequence[Machine]) -> Shape:
     if cpus is None:
         cpus = float(ranks) if vllm or gpus else _SYNTHETIC_CPUS
     return Shape(tensor=tensor, pipeline=pipeline, cpus=cpus, gpus=gpus, memory=model.resources.memory or None)
+
+
+def device_of(model: ModelSpec, nodes: Sequence[Machine]) -> Device:
+    """Return what the model's engines compute on."""
+    return "gpu" if shape_of(model, nodes).gpus else "cpu"
+
+
+def arguments_of(model: ModelSpec, device: Device) -> dict[str, Any]:
+    """Return the engine arguments in force, defaults included; a synthetic engine has none but its own."""
+    if model.runtime == "synthetic":
+        return dict(model.engine)
+    return {"max_num_seqs": _GPU_SLOTS, **defaults(model.family, device), **model.engine}
 
 
 def count(value: Any) -> int | None:

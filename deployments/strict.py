@@ -16,7 +16,7 @@ Items = TypeVar("Items", bound=Sized)
 class Strict(BaseModel):
     """A section that refuses unknown keys and names the nearest known one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="wrap")
     @classmethod

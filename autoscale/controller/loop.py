@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoscale.build import Sight, build
+from autoscale.build import Sight, build, undeployed
 from autoscale.controller.journal import Journal
 from autoscale.controller.memory import Memory
 from autoscale.controller.report import ATTAINMENT_WINDOWS_S, report
@@ -96,7 +96,9 @@ class ControlLoop:
     def status(self, now_s: float) -> dict[str, Any]:
         """Describe everything in plain JSON, as of now."""
         errors = {"policy": self._policy.errors, "serve": self.serve_errors}
-        return report(self._build(now_s), self._memory.reports(), self.journal, self.spec, errors)
+        pools = self._build(now_s).pools
+        fleet = Fleet(at_s=now_s, pools={one.name: pools.get(one.name, undeployed(one)) for one in self.settings})
+        return {**report(fleet, self._memory.reports(), self.journal, self.spec), "errors": errors}
 
     def _build(self, now_s: float) -> Fleet:
         if self._served is None:

@@ -25,18 +25,19 @@ class Mailbox:
     def __call__(self, ctx: Any) -> tuple[int, dict[str, Any]]:
         """Return the replicas to have, and no state."""
         try:
-            return self._answer(ctx), {}
+            return replicas_to_have(self._subscription.target(self._pool), ctx), {}
         except Exception:
             if not self._failed:
                 log.exception("mailbox of pool %s failed; holding", self._pool)
             self._failed = True
             return int(ctx.target_num_replicas), {}
 
-    def _answer(self, ctx: Any) -> int:
-        target = self._subscription.target(self._pool)
-        if target is None:
-            return int(ctx.target_num_replicas)
-        if target == 0 and ctx.total_num_requests > 0:
-            # A request came after the target was set, and Serve has started a replica for it: do not take it away.
-            target = 1
-        return int(max(ctx.capacity_adjusted_min_replicas, min(ctx.capacity_adjusted_max_replicas, target)))
+
+def replicas_to_have(target: int | None, ctx: Any) -> int:
+    """Return *target* inside Serve's own bounds, or what Serve has where nothing was published."""
+    if target is None:
+        return int(ctx.target_num_replicas)
+    if target == 0 and ctx.total_num_requests > 0:
+        # A request came after the target was set, and Serve has started a replica for it: do not take it away.
+        target = 1
+    return int(max(ctx.capacity_adjusted_min_replicas, min(ctx.capacity_adjusted_max_replicas, target)))

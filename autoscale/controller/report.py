@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from autoscale.demand import ttft
 from autoscale.controller.journal import Entry, Journal
+from autoscale.demand import ttft
 from autoscale.fleet import Fleet, PoolFleet, ReplicaFleet
 from autoscale.heard import Reports
 from autoscale.slo import attainment
@@ -16,16 +16,13 @@ from deployments.signals import Histogram, quantile
 ATTAINMENT_WINDOWS_S = (60.0, 300.0)
 
 
-def report(
-    fleet: Fleet, reports: Reports, journal: Journal, spec: AutoscaleSpec, errors: dict[str, int]
-) -> dict[str, Any]:
+def report(fleet: Fleet, reports: Reports, journal: Journal, spec: AutoscaleSpec) -> dict[str, Any]:
     """Describe *fleet*, the last decision on each pool and the last changes; times are Unix seconds."""
     return {
         "at_s": fleet.at_s,
         "mode": spec.mode,
         "policy": spec.policy,
         "interval_s": spec.interval,
-        "errors": errors,
         "pools": {name: _pool(name, pool, fleet.at_s, reports, journal) for name, pool in fleet.pools.items()},
         "decisions": [_entry(entry) for entry in journal.entries],
     }

@@ -50,7 +50,7 @@ class QueuePolicy:
             return
         drain_s = pool.demand.held / pool.demand.first_token_rate
         if drain_s > self.spec.queue_drain:
-            wanted = math.ceil(pool.ready * drain_s / self.spec.queue_drain)
+            wanted = math.ceil(min(pool.max_replicas, pool.ready * drain_s / self.spec.queue_drain))
             why = f"queue: {pool.demand.held} held need {drain_s:.1f}s > {self.spec.queue_drain:g}s, {pool.ready} ready"
             yield PoolDecision(replicas=wanted, reason=why)
 

@@ -18,7 +18,9 @@ def misnamed(parts: Parts) -> Iterator[Problem]:
     for section in ("models", "graph"):
         for name in parts.names(section):
             if not _NAME.fullmatch(name):
-                message = f"{shown(name)} is not a name: up to 63 letters, digits, '.', '_' and '-', a letter or digit first"
+                message = (
+                    f"{shown(name)} is not a name: up to 63 letters, digits, '.', '_' and '-', a letter or digit first"
+                )
                 yield Problem(path=path_of((section, name)), message=message, value=name)
     for name in parts.names("graph"):
         if name in parts.names("models"):
@@ -37,13 +39,17 @@ def dangling(parts: Parts) -> Iterator[Problem]:
 def circular(parts: Parts) -> Iterator[Problem]:
     """Find graph nodes that lead back to themselves."""
     for cycle in cycles(parts.graph):
-        yield Problem(path=path_of(("graph", cycle[0])), message=f"leads back to itself: {' -> '.join(cycle)}", value=cycle)
+        yield Problem(
+            path=path_of(("graph", cycle[0])), message=f"leads back to itself: {' -> '.join(cycle)}", value=cycle
+        )
 
 
 def default_of(parts: Parts) -> str | Problem | None:
-    """Return who answers requests that name no model; None when what is written there is no name."""
+    """Return who answers requests that name no model; None when nothing can."""
     known = [*parts.names("models"), *parts.names("graph")]
     written = parts.raw.get("default")
+    if not known:
+        return None
     if written is None:
         return _obvious(parts) or Problem(
             path="default", message=f"is required, since there is no 'auto' in the graph; known: {', '.join(known)}"

@@ -12,8 +12,10 @@ from typing import Annotated
 import psutil
 import typer
 
+from cluster.commands.problems_shown import plan_or_exit
+from cluster.machine import this_machine
 from cluster.memory import shortage
-from cluster.plan import Machine, Plan
+from cluster.plan import Plan
 from cluster.progress import Progress, clock, waiting_for
 from cluster.run_state import state_dir
 
@@ -28,8 +30,9 @@ def serve(
     from cluster.lifecycle import CannotServeError, deploy, local_cluster, take_down  # noqa: PLC0415 - imports Ray
 
     began_s = time.monotonic()
-    plan = planned(file, port)
-    stop = _stop_signal()
+    plan = plan_or_exit(file, port=port, nodes=(this_machine(),))
+    stop = threading.Event()
+    _listen_for_signals(stop)
     directory = state_dir(plan.gateway.port)
     try:
         short = shortage(plan, psutil.virtual_memory().available)
@@ -37,35 +40,22 @@ def serve(
             raise CannotServeError(short)
         print(f"Starting {', '.join(pool.name for pool in plan.pools)} behind {_http(plan)}", flush=True)
         with local_cluster(plan, directory, cpus=os.cpu_count() or 1):
+            _listen_for_signals(stop)  # again: starting Ray puts handlers of its own in place
             deploy(plan, directory, cache=os.environ.get("TERCET_CACHE"))
             if _wait_until_ready(began_s, stop):
                 print(_greeting(plan, time.monotonic() - began_s), flush=True)
                 stop.wait()
             print("Draining: running requests finish, new ones are refused.", flush=True)
-            take_down(drain_s=float(plan.gateway.settings["request_timeout_s"]))
+            take_down(drain_s=float(plan.gateway.settings["request_timeout"]))
         print("Stopped.", flush=True)
     except CannotServeError as error:
         print(f"tercet serve: {error}", flush=True)
         raise typer.Exit(1) from None
 
 
-def planned(file: Path, port: int | None) -> Plan:
-    """Resolve *file* for this machine; problems are printed and end the command."""
-    from cluster.commands.problems_shown import plan_or_exit  # noqa: PLC0415
-
-    return plan_or_exit(file, port=port, nodes=(this_machine(),))
-
-
-def this_machine() -> Machine:
-    """Describe the machine that the command runs on."""
-    return Machine(cpus=os.cpu_count() or 1, gpus=0, memory=psutil.virtual_memory().total)
-
-
-def _stop_signal() -> threading.Event:
-    stop = threading.Event()
+def _listen_for_signals(stop: threading.Event) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def _wait_until_ready(began_s: float, stop: threading.Event) -> bool:

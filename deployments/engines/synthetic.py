@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from random import Random
 
 from deployments.engines.base import EngineInfo
@@ -85,13 +86,11 @@ class SyntheticEngine:
             now_s=self._clock(),
             created=int(self._wall()),
         )
-        self._prompt_tokens += ask.prompt_tokens
-        self._streams.add(stream)
-        self._batch.add(stream.sequence)
-        self._work.set()
+        self._accept(stream)
         try:
-            async for frame in stream.frames():
-                yield frame
+            async with aclosing(stream.frames()) as frames:  # type: ignore[type-var]
+                async for frame in frames:
+                    yield frame
         finally:
             self._forget(stream)
 
@@ -132,6 +131,14 @@ class SyntheticEngine:
             ttft=self._ttft.read(),
             inter_token=self._inter_token.read(),
         )
+
+    def _accept(self, stream: Stream) -> None:
+        if not self._streams:
+            self._stepped_s = self._clock()
+        self._prompt_tokens += stream.sequence.prompt_tokens
+        self._streams.add(stream)
+        self._batch.add(stream.sequence)
+        self._work.set()
 
     async def _run(self) -> None:
         while True:

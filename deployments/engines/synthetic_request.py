@@ -78,9 +78,8 @@ def read(request: Request, spec: SyntheticSpec) -> Ask:
     if body.n not in (None, 1):
         raise Invalid(f"n: {body.n} is not supported by a synthetic engine; send the request {body.n} times", param="n")
     field, prompt, tokens = _prompt(body)
-    room = min(spec.max_model_len, spec.kv_tokens - 1) - tokens
     limit_field, limit = _limit(body)
-    _check_room(field, limit_field, limit, tokens, room)
+    room = _room(field, tokens, limit_field, limit, context=min(spec.max_model_len, spec.kv_tokens - 1))
     natural = limit if body.ignore_eos and limit else spec.output_tokens
     output = min(natural, room, limit or natural)
     return Ask(
@@ -136,16 +135,16 @@ def _limit(body: _Chat | _Completion) -> tuple[str, int | None]:
     return "max_tokens", body.max_tokens
 
 
-def _check_room(field: str, limit_field: str, limit: int | None, tokens: int, room: int) -> None:
-    context = tokens + room
-    if room < 1:
+def _room(field: str, tokens: int, limit_field: str, limit: int | None, *, context: int) -> int:
+    """Return how many tokens may be generated; as in vLLM, a limit below the context is cut to what is left of it."""
+    if tokens >= context:
         raise ContextTooLong(
             f"{field}: {tokens} prompt tokens do not fit the model's context of {context}; shorten the prompt",
             param=field,
         )
-    if limit is not None and limit > room:
+    if limit is not None and limit > context:
         raise ContextTooLong(
-            f"{limit_field}: {limit} with {tokens} prompt tokens exceeds the model's context of {context}; "
-            f"at most {room} is left",
+            f"{limit_field}: {limit} is more than the model's context of {context}; ask for fewer tokens",
             param=limit_field,
         )
+    return context - tokens

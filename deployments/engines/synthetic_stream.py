@@ -1,12 +1,12 @@
-"""One answer of a synthetic engine: tokens go in as steps end, frames come out as they are read."""
+"""One answer of a synthetic engine: steps put tokens in, rendered frames come out."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from random import Random
 
 from deployments.engines.openai_wire import DONE, Answer, Usage
+from deployments.engines.outbox import Outbox
 from deployments.engines.synthetic_batch import Sequence
 from deployments.engines.synthetic_request import Ask
 from deployments.errors import ServingError
@@ -20,27 +20,22 @@ _WORDS = (
 
 
 class Stream:
-    """The unread tokens of one request, merged into one frame when the reader lags, as vLLM does."""
+    """One request inside a synthetic engine; all times are on the engine's monotonic clock, in seconds."""
 
     def __init__(
         self, ask: Ask, request: Request, context: Context, *, model: str, replica: str, now_s: float, created: int
     ) -> None:
         self.request_id = context.request_id
         self.sequence = Sequence(prompt_tokens=ask.prompt_tokens, output_tokens=ask.output_tokens)
-        self._ask, self._request, self._context = ask, request, context
+        self._ask, self._streamed, self._path = ask, request.stream, context.path
         self._model, self._replica = model, replica
         prefix = "chatcmpl" if request.endpoint == "chat" else "cmpl"
-        self._answer = Answer(
-            id=f"{prefix}-{context.request_id}", created=created, model=model, endpoint=request.endpoint
-        )
+        self._answer = Answer(id=f"{prefix}-{self.request_id}", created=created, model=model, endpoint=request.endpoint)
         self._rng = Random(ask.seed)  # noqa: S311 - reproducible words, no secret
-        self._accepted_s = now_s
+        self._accepted_s = self._last_s = now_s
         self._scheduled_s: float | None = None
-        self._first_s: float | None = None
-        self._last_s = now_s
-        self._unread: list[str] = []
-        self._failure: ServingError | None = None
-        self._news = asyncio.Event()
+        self._text = ""
+        self._outbox = Outbox()
 
     def scheduled(self, now_s: float) -> None:
         """Note that the sequence entered the batch."""
@@ -50,66 +45,48 @@ class Stream:
     def emit(self, now_s: float) -> float:
         """Add the next token; return the seconds since the previous one, or since acceptance for the first."""
         gap_s, self._last_s = now_s - self._last_s, now_s
-        if self._first_s is None:
-            self._first_s = now_s
-        self._unread.append(" " + self._rng.choice(_WORDS))
-        self._news.set()
+        word = " " + self._rng.choice(_WORDS)
+        self._text += word
+        head = self._head(now_s) if self.sequence.generated == 1 else None
+        if self._streamed:
+            self._outbox.put(self._event(word, head))
+        else:
+            if head is not None:
+                self._outbox.put(Frame(data=b"", head=head))
+            if self.sequence.done:
+                self._outbox.put(self._whole())
+        if self.sequence.done:
+            self._outbox.end()
         return gap_s
 
     def fail(self, error: ServingError) -> None:
         """End the stream with *error*, after the tokens that exist."""
-        self._failure = error
-        self._news.set()
+        self._outbox.end(error)
 
-    async def frames(self) -> AsyncIterator[Frame]:
-        """Yield frames until the last token; raises what ``fail`` was given."""
-        frames = self._streamed() if self._request.stream else self._whole()
-        async for frame in frames:
-            yield frame
+    def frames(self) -> AsyncIterator[Frame]:
+        """Stream frames until the last token; raises what ``fail`` was given."""
+        return self._outbox.frames()
 
-    async def _streamed(self) -> AsyncIterator[Frame]:
-        head, data = None, self._answer.opening()
-        seen = 0
-        while seen < self._ask.output_tokens:
-            words = await self._read()
-            seen += len(words)
-            finish = self._ask.finish_reason if seen == self._ask.output_tokens else None
-            head = self._head() if seen == len(words) else None
-            data += self._answer.delta("".join(words), finish) + (self._closing() if finish else b"")
-            yield Frame(
-                data=data,
-                text="".join(words),
-                tokens=len(words),
-                prompt_tokens=self._ask.prompt_tokens if finish else None,
-                finish_reason=finish,
-                head=head,
-            )
-            data = b""
-
-    async def _whole(self) -> AsyncIterator[Frame]:
-        words = await self._read()
-        yield Frame(data=b"", head=self._head())
-        while len(words) < self._ask.output_tokens:
-            words += await self._read()
-        text, finish = "".join(words), self._ask.finish_reason
-        yield Frame(
-            data=self._answer.whole(text, finish, self._usage()),
-            text=text,
-            tokens=len(words),
-            prompt_tokens=self._ask.prompt_tokens,
+    def _event(self, word: str, head: Head | None) -> Frame:
+        finish = self._ask.finish_reason if self.sequence.done else None
+        opening = self._answer.opening() if head is not None else b""
+        return Frame(
+            data=opening + self._answer.delta(word, finish) + (self._closing() if finish else b""),
+            text=word,
+            tokens=1,
+            prompt_tokens=self._ask.prompt_tokens if finish else None,
             finish_reason=finish,
+            head=head,
         )
 
-    async def _read(self) -> list[str]:
-        await self._news.wait()
-        self._news.clear()
-        if self._unread:
-            words, self._unread = self._unread, []
-            if self._failure is not None:
-                self._news.set()
-            return words
-        assert self._failure is not None  # noqa: S101 - news are words or a failure
-        raise self._failure
+    def _whole(self) -> Frame:
+        return Frame(
+            data=self._answer.whole(self._text, self._ask.finish_reason, self._usage()),
+            text=self._text,
+            tokens=self._ask.output_tokens,
+            prompt_tokens=self._ask.prompt_tokens,
+            finish_reason=self._ask.finish_reason,
+        )
 
     def _closing(self) -> bytes:
         return (self._answer.usage(self._usage()) if self._ask.include_usage else b"") + DONE
@@ -117,13 +94,12 @@ class Stream:
     def _usage(self) -> Usage:
         return Usage(prompt_tokens=self._ask.prompt_tokens, completion_tokens=self._ask.output_tokens)
 
-    def _head(self) -> Head:
-        first_s = self._first_s if self._first_s is not None else self._accepted_s
-        scheduled_s = self._scheduled_s if self._scheduled_s is not None else first_s
+    def _head(self, now_s: float) -> Head:
+        scheduled_s = now_s if self._scheduled_s is None else self._scheduled_s
         return Head(
             model=self._model,
-            path=self._context.path,
+            path=self._path,
             replica=self._replica,
-            engine_ttft_s=first_s - self._accepted_s,
+            engine_ttft_s=now_s - self._accepted_s,
             engine_queue_s=scheduled_s - self._accepted_s,
         )

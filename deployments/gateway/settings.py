@@ -15,7 +15,7 @@ class ModelEntry(Strict):
     """One pool as the gateway knows it."""
 
     family: str
-    min_replicas: int = Field(1, ge=0)
+    min_replicas: int = Field(default=1, ge=0)
 
 
 class GatewaySettings(Strict):
@@ -28,7 +28,7 @@ class GatewaySettings(Strict):
     graph: dict[str, NodeSpec] = Field(default_factory=dict)
     default: str
     max_body: Bytes = 8 * 2**20
-    request_timeout: Seconds = Field(600.0, gt=0)
+    request_timeout: Seconds = Field(default=600.0, gt=0)
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:

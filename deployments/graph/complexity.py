@@ -18,13 +18,13 @@ _REASONING_WORDS = word_set(
     "tradeoffs architecture critique justify hypothesis strategy debug refactor"
 )
 _REASONING_PHRASES = (
-    "step by step", "trade-off", "pros and cons", "为什么", "证明", "分析", "比较", "推导", "设计", "优化", "解释", "论证",
-    "权衡", "一步一步", "优缺点",
+    "step by step", "trade-off", "pros and cons", "为什么", "证明", "分析", "比较", "推导", "设计", "优化", "解释",
+    "论证", "权衡", "一步一步", "优缺点",
 )  # fmt: skip
 _CONSTRAINT_WORDS = word_set("must should only without exactly except ensure unless never always handle")
 _CONSTRAINT_PHRASES = (
-    "at least", "at most", "no more than", "make sure", "必须", "不能", "至少", "同时", "要求", "不要", "不超过", "确保",
-    "并且",
+    "at least", "at most", "no more than", "make sure", "必须", "不能", "至少", "同时", "要求", "不要", "不超过",
+    "确保", "并且",
 )  # fmt: skip
 
 

@@ -24,6 +24,8 @@ _LATIN_WORD = re.compile(r"[a-zà-öø-ÿ]+")
 # Characters that carry about as much as one word of a language written with spaces.
 _CHARS_PER_WORD: Mapping[str, float] = {"zh": 1.5, "ja": 2.0, "ko": 3.0, "th": 4.0}
 _ALPHABETIC_CHARS_PER_WORD = 5.0
+# A question in another script often quotes English or code at length; the other way round it rarely does.
+_QUOTING = 2.0
 _COMMON: Mapping[str, frozenset[str]] = {
     "en": word_set("the of and to is in what how a for you it that write with on are this my an be"),
     "es": word_set("el los las una que por para con es cómo qué del está como un y cuál mi se escribe"),
@@ -43,7 +45,7 @@ def language(text: str) -> str:
     words = _LATIN_WORD.findall(sample)
     weights = {} if sample.isascii() else _script_weights(sample)
     best = max(weights, key=lambda code: weights[code], default="")
-    if best and weights[best] > len(words):
+    if best and _QUOTING * weights[best] > len(words):
         return best
     return _latin(words) if words else "other"
 
@@ -62,4 +64,4 @@ def _script_weights(sample: str) -> dict[str, float]:
 def _latin(words: list[str]) -> str:
     hits = {code: sum(word in common for word in words) for code, common in _COMMON.items()}
     best = max(hits, key=lambda code: hits[code])
-    return best if hits[best] > hits["en"] else "en"
+    return best if hits[best] > max(1, hits["en"]) else "en"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deployments.graph.features import Prompt
 
-START_CHARS, END_CHARS = 3000, 1000
+START_CHARS, END_CHARS = 2000, 500
 LEAD_CHARS, TAIL_CHARS = 240, 120
 
 _WORD = re.compile(r"[a-z][a-z0-9+#]*")

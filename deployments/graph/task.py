@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployments.graph.evidence import EVIDENCE
+from deployments.graph.evidence.code import CODE
+from deployments.graph.evidence.evidence import Evidence
+from deployments.graph.evidence.extraction import EXTRACTION
+from deployments.graph.evidence.math import MATH
+from deployments.graph.evidence.summary import SUMMARY
+from deployments.graph.evidence.translation import TRANSLATION
 from deployments.graph.reading import Reading
 
-THRESHOLD = 1.2
+EVIDENCE: Mapping[str, tuple[Evidence, ...]] = {
+    "translation": TRANSLATION,
+    "summary": SUMMARY,
+    "extraction": EXTRACTION,
+    "code": CODE,
+    "math": MATH,
+}
+
+THRESHOLD = 1.0
 DEFAULT = "chat"
 
 

@@ -48,8 +48,8 @@ Timezone = Annotated[str, AfterValidator(_timezone)]
 class Scores(Strict):
     """A half-open range of complexity scores in [0, 1]."""
 
-    below: float | None = Field(None, gt=0, le=1)
-    at_least: float | None = Field(None, ge=0, le=1)
+    below: float | None = Field(default=None, strict=True, gt=0, le=1)
+    at_least: float | None = Field(default=None, strict=True, ge=0, le=1)
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -60,8 +60,8 @@ class Scores(Strict):
 class Counts(Strict):
     """A half-open range of counts."""
 
-    below: int | None = Field(None, gt=0)
-    at_least: int | None = Field(None, ge=0)
+    below: int | None = Field(default=None, strict=True, gt=0)
+    at_least: int | None = Field(default=None, strict=True, ge=0)
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:

@@ -27,7 +27,7 @@ from deployments.strict import Loc, Strict, fail, not_empty, problem
 class Timeouts(Strict):
     """How long one target may take before the next is tried."""
 
-    first_token: Seconds | None = Field(None, gt=0)
+    first_token: Seconds | None = Field(default=None, gt=0)
 
 
 class FallbackSpec(KindSpec):

@@ -52,4 +52,7 @@ class Heartbeat:
             except (ray.exceptions.RayError, ValueError, TimeoutError) as error:
                 log.debug("report not delivered: %s", error)
                 handle = None
+            except Exception:
+                # One bad reading must not silence this process for good: the controller would hold the pool for ever.
+                log.exception("report_failed method=%s", self._method)
             self._closing.wait(self._interval_s)

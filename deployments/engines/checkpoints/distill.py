@@ -12,10 +12,11 @@ import torch
 from deployments.engines.checkpoints import answers, difference, divergence, figures, healing, models, prompts, pruning
 from deployments.engines.checkpoints.answers import Answered
 from deployments.engines.checkpoints.packing import Rows, pack
-from deployments.engines.checkpoints.store import CheckpointError, Report
+from deployments.engines.checkpoints.progress import CheckpointError, Report
+from deployments.engines.checkpoints.recipe import Recipe
 
 LENGTH = 512  # tokens a packed row
-TEMPERATURES = (0.0, 0.9)
+TEMPERATURES = (0.8,)
 MAX_ANSWER = 96
 HELD_OUT = 10  # every tenth prompt is kept out of training
 CALIBRATION_PROMPTS, CALIBRATION_ROWS = 64, 3
@@ -25,11 +26,12 @@ CALIBRATION_PROMPTS, CALIBRATION_ROWS = 64, 3
 class Order:
     """What `tercet distill` was asked for."""
 
-    teacher: str  # a directory or a Hugging Face id
+    name: str  # the teacher as the user calls it
+    teacher: str  # what to load for it: a directory or a Hugging Face id
     drop_layers: int
     out: Path
     data: Path | None
-    recipe: healing.Recipe
+    recipe: Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +45,10 @@ class Split:
 
 def distill(order: Order, report: Report) -> dict[str, Any]:
     """Write a healed student that can be served into `order.out`, and return what was measured."""
+    check_recipe(order.recipe)
+    work = _workshop(order.out)
     teacher, tokenizer = models.load(order.teacher)
-    check(order, teacher.config)
-    work = order.out / "healing"
-    work.mkdir(parents=True, exist_ok=True)
+    check_teacher(order, teacher.config)
     chats = _chats(order, teacher, tokenizer, work, report)
     split = divided(chats, tokenizer.eos_token_id)
     cuts = _cuts(order, teacher, split.calibration, work, report)
@@ -59,10 +61,18 @@ def distill(order: Order, report: Report) -> dict[str, Any]:
     return _recorded(order, cuts, measured, work)
 
 
-def check(order: Order, config: Any) -> None:
-    """Refuse an order that the teacher cannot fulfil."""
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse a recipe under which nothing could be learned."""
+    for name in ("steps", "batch", "rank", "learning_rate"):
+        value = getattr(recipe, name)
+        if not value > 0:
+            raise CheckpointError(f"--{name.replace('_', '-')} {value}: give more than 0")
+
+
+def check_teacher(order: Order, config: Any) -> None:
+    """Refuse a teacher that cannot lose the layers asked for."""
     if config.model_type != "llama":
-        raise CheckpointError(f"{order.teacher} is of architecture {config.model_type}; distill takes a llama teacher")
+        raise CheckpointError(f"{order.name} is of architecture {config.model_type}; distill takes a llama teacher")
     if not 0 < order.drop_layers < config.num_hidden_layers - 1:
         layers = config.num_hidden_layers
         raise CheckpointError(f"--drop-layers {order.drop_layers}: the teacher has {layers} layers; give 1 to {layers - 2}")
@@ -79,9 +89,18 @@ def divided(chats: Sequence[Answered], padding: int) -> Split:
     return Split(calibration=calibration.take(slice(CALIBRATION_ROWS)), training=trained, held_out=measured)
 
 
+def _workshop(out: Path) -> Path:
+    work = out / "healing"
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"--out {out} cannot be written: {error}") from error
+    return work
+
+
 def _chats(order: Order, teacher: Any, tokenizer: Any, work: Path, report: Report) -> list[Answered]:
     asked = prompts.read(order.data) if order.data else prompts.written(order.recipe.seed)
-    path = work / f"answers-{_digest(order.teacher, order.recipe.seed, TEMPERATURES, MAX_ANSWER, asked)}.jsonl"
+    path = work / f"answers-{_digest(order.name, order.recipe.seed, TEMPERATURES, MAX_ANSWER, asked)}.jsonl"
     if not path.exists():
         torch.manual_seed(order.recipe.seed)
         said = answers.sample(teacher, tokenizer, asked, temperatures=TEMPERATURES, max_tokens=MAX_ANSWER, report=report)
@@ -91,7 +110,7 @@ def _chats(order: Order, teacher: Any, tokenizer: Any, work: Path, report: Repor
 
 
 def _cuts(order: Order, teacher: Any, rows: Rows, work: Path, report: Report) -> list[pruning.Cut]:
-    path = work / f"layers-{_digest(order.teacher, order.drop_layers, rows.ids.tolist())}.json"
+    path = work / f"layers-{_digest(order.name, order.drop_layers, rows.ids.tolist())}.json"
     if path.exists():
         return [pruning.Cut(**cut) for cut in json.loads(path.read_text(encoding="utf-8"))]
     targets, teacher_head = divergence.states(teacher, rows), divergence.head(teacher)
@@ -122,7 +141,7 @@ def _healed(order: Order, teacher: Any, dropped: Sequence[int], rows: Rows, work
 
 def _recorded(order: Order, cuts: Sequence[pruning.Cut], measured: dict[str, Any], work: Path) -> dict[str, Any]:
     record = {
-        "teacher": order.teacher,
+        "teacher": order.name,
         "dropped_layers": sorted(cut.layer for cut in cuts),
         "cuts": [asdict(cut) for cut in cuts],
         "recipe": asdict(order.recipe),

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -12,18 +11,8 @@ from peft import LoraConfig, inject_adapter_in_model
 from deployments.engines.checkpoints.difference import Difference, taken
 from deployments.engines.checkpoints.divergence import head, hidden, kl
 from deployments.engines.checkpoints.packing import Rows
-from deployments.engines.checkpoints.store import Report
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """What a healing run depends on besides its data: the same recipe on the same machine gives the same bytes."""
-
-    steps: int
-    batch: int  # rows a step
-    rank: int
-    learning_rate: float
-    seed: int
+from deployments.engines.checkpoints.progress import Report
+from deployments.engines.checkpoints.recipe import Recipe
 
 
 def heal(

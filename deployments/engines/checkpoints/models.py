@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from deployments.engines.checkpoints.store import CheckpointError
+from deployments.engines.checkpoints.progress import CheckpointError
 
 THREADS = 2  # fixed: sums in another order round differently, and a figure could not be reproduced
 

@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 from random import Random
 
-from deployments.engines.checkpoints.store import CheckpointError
+from deployments.engines.checkpoints.progress import CheckpointError
 
 COUNTRIES = (
     "Italy Spain Germany Japan China India Brazil Canada Egypt Mexico Russia Greece Norway Kenya Peru Portugal Turkey "

@@ -1,0 +1,101 @@
+"""What going from one plan to another does, and which of it restarts engines.
+
+Serve restarts every replica of an application whose arguments, resources or placement change; everything else is
+handed to the running replicas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.plan import GatewayPlan, Plan, PoolPlan
+from cluster.problems import shown
+
+# Fields of a pool's plan, and the key of the document that each comes from.
+RESTARTING: Mapping[str, str] = {
+    "family": "family",
+    "source": "source",
+    "runtime": "runtime",
+    "engine": "engine",
+    "synthetic": "synthetic",
+    "bundles": "resources",
+    "strategy": "resources",
+    "pinned_cores": "resources",
+}
+IN_PLACE: Mapping[str, str] = {
+    "min_replicas": "replicas.min",
+    "max_replicas": "replicas.max",
+    "initial_replicas": "replicas.initial",
+    "max_waiting": "max_waiting",
+    "drain_s": "drain",
+    "ttft_p95_s": "slo.ttft_p95",
+    "tpot_p95_s": "slo.tpot_p95",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference; ``restarts`` says whether running engines stop and start again for it."""
+
+    what: str
+    restarts: bool
+
+
+def changes(old: Plan, new: Plan) -> list[Change]:
+    """Return every difference that reaches the cluster, those that restart engines first."""
+    found = [*_pools(old, new), *_gateway(old.gateway, new.gateway), *_autoscale(old, new)]
+    return sorted(found, key=lambda change: not change.restarts)
+
+
+def _pools(old: Plan, new: Plan) -> Iterator[Change]:
+    before, after = ({pool.name: pool for pool in plan.pools} for plan in (old, new))
+    for name in sorted(before.keys() - after.keys()):
+        yield Change(what=f"models.{name}: goes; its replicas drain", restarts=False)
+    for name in sorted(after.keys() - before.keys()):
+        yield Change(what=f"models.{name}: is new; its replicas start", restarts=False)
+    for name in (name for name in before if name in after):
+        yield from _pool(before[name], after[name])
+
+
+def _pool(old: PoolPlan, new: PoolPlan) -> Iterator[Change]:
+    for field, key in {**RESTARTING, **IN_PLACE}.items():
+        was, is_now = getattr(old, field), getattr(new, field)
+        if was != is_now:
+            what = f"models.{new.name}.{key}: {_told(field, was)} -> {_told(field, is_now)}"
+            yield Change(what=what, restarts=field in RESTARTING)
+
+
+def _told(field: str, value: Any) -> str:
+    return f"{field} {shown(value)}" if RESTARTING.get(field) == "resources" else shown(value)
+
+
+def _gateway(old: GatewayPlan, new: GatewayPlan) -> Iterator[Change]:
+    for field in ("host", "port"):
+        was, is_now = getattr(old, field), getattr(new, field)
+        if was != is_now:
+            yield Change(what=f"gateway.{field}: {was} -> {is_now}; takes a new start of everything", restarts=True)
+    if old.replicas != new.replicas:
+        yield Change(what=f"gateway.replicas: {old.replicas} -> {new.replicas}", restarts=False)
+    for key in sorted(old.settings.keys() | new.settings.keys()):
+        if key != "models" and old.settings.get(key) != new.settings.get(key):
+            yield from _setting(key, old.settings.get(key), new.settings.get(key))
+
+
+def _setting(key: str, old: Any, new: Any) -> Iterator[Change]:
+    if key != "graph":
+        path = key if key == "default" else f"gateway.{key}"
+        yield Change(what=f"{path}: {shown(old)} -> {shown(new)}", restarts=False)
+        return
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            how = "is new" if name not in old else "goes" if name not in new else "is another"
+            yield Change(what=f"graph.{name}: {how}", restarts=False)
+
+
+def _autoscale(old: Plan, new: Plan) -> Iterator[Change]:
+    for key in sorted(old.autoscale.keys() | new.autoscale.keys()):
+        was, is_now = old.autoscale.get(key), new.autoscale.get(key)
+        if was != is_now:
+            yield Change(what=f"autoscale.{key}: {shown(was)} -> {shown(is_now)}", restarts=False)

@@ -1,0 +1,112 @@
+"""One request inside a vLLM engine, from its acceptance to its last frame."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from deployments.engines.outbox import Outbox
+from deployments.engines.vllm_errors import of_exception, of_wire
+from deployments.engines.vllm_serving import VllmServing
+from deployments.engines.watch import WATCH, Watch
+from deployments.engines.wire_fields import Fields, of_body, of_event
+from deployments.errors import EngineFailed, ServingError
+from deployments.request import Context, Frame, Head, Request
+
+
+class VllmCall:
+    """Renders in a task of its own, so that a slow reader never slows the engine and anyone may end the request."""
+
+    def __init__(self, serving: VllmServing, request: Request, context: Context, *, name: str, replica: str) -> None:
+        self.request_id = context.request_id
+        self._serving, self._request, self._path = serving, request, context.path
+        self._name, self._replica = name, replica
+        self._watch = Watch()
+        self._reported = 0
+        self._headed = False
+        self._closing = b""
+        self._outbox = Outbox()
+        self._task = asyncio.create_task(self._run(), name=f"request {self.request_id}")
+
+    def frames(self) -> AsyncIterator[Frame]:
+        """Stream what has been rendered; raises the error that ended the request."""
+        return self._outbox.frames()
+
+    def fail(self, error: ServingError) -> None:
+        """End the request early; the engine frees it at its next step."""
+        self._outbox.end(error)
+        self._task.cancel()
+
+    async def close(self) -> None:
+        """End the request if it is still running, and wait until the engine has been told."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        WATCH.set(self._watch)
+        try:
+            await (self._stream() if self._request.stream else self._whole())
+            self._outbox.end()
+        except asyncio.CancelledError:
+            self._outbox.end(EngineFailed(f"{self._name}: the request was ended"))
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever breaks here must reach the reader
+            self._outbox.end(of_exception(error, self._name, self._request.endpoint))
+
+    async def _stream(self) -> None:
+        answer = await self._serving.answer(self._request, self.request_id)
+        if isinstance(answer, bytes):
+            raise EngineFailed(f"{self._name}: vLLM gave one body where a stream was asked for")
+        async with aclosing(answer) as events:
+            async for event in events:
+                self._put_event(event.encode())
+
+    async def _whole(self) -> None:
+        head = asyncio.create_task(self._first_token())
+        try:
+            answer = await self._serving.answer(self._request, self.request_id)
+        finally:
+            head.cancel()
+        if isinstance(answer, AsyncGenerator):
+            raise EngineFailed(f"{self._name}: vLLM gave a stream where one body was asked for")
+        fields = of_body(answer)
+        self._put(answer, fields, tokens=self._watch.tokens, prompt_tokens=self._watch.prompt_tokens)
+
+    async def _first_token(self) -> None:
+        await self._watch.first.wait()
+        self._put(b"", Fields(), tokens=0, prompt_tokens=None)
+
+    def _put_event(self, event: bytes) -> None:
+        fields = of_event(event)
+        if fields.error is not None:
+            raise of_wire(fields.error, self._name, self._request.endpoint)
+        if fields.closing and not fields.done:
+            self._closing += event
+            return
+        tokens = 0 if fields.opening else self._watch.tokens - self._reported
+        self._reported += tokens
+        data, self._closing = self._closing + event, b""
+        self._put(data, fields, tokens=tokens, prompt_tokens=self._watch.prompt_tokens if fields.done else None)
+
+    def _put(self, data: bytes, fields: Fields, *, tokens: int, prompt_tokens: int | None) -> None:
+        head, self._headed = None if self._headed else self._head(), True
+        self._outbox.put(
+            Frame(
+                data=data,
+                text=fields.text,
+                tokens=tokens,
+                prompt_tokens=prompt_tokens,
+                finish_reason=fields.finish_reason,
+                head=head,
+            )
+        )
+
+    def _head(self) -> Head:
+        return Head(
+            model=self._name,
+            path=self._path,
+            replica=self._replica,
+            engine_ttft_s=self._watch.ttft_s,
+            engine_queue_s=self._watch.queue_s,
+        )

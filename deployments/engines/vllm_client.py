@@ -1,0 +1,62 @@
+"""vLLM's engine client, telling each request's watch what the engine says."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from vllm.outputs import RequestOutput
+from vllm.sampling_params import RequestOutputKind, SamplingParams
+from vllm.v1.engine.async_llm import AsyncLLM
+
+from deployments.engines.watch import WATCH, Watch
+
+
+class WatchedLLM(AsyncLLM):  # type: ignore[misc]
+    """An AsyncLLM whose ``generate`` feeds the watch of the request in whose context it runs."""
+
+    async def generate(
+        self, prompt: Any, sampling_params: SamplingParams, request_id: str, **options: Any
+    ) -> AsyncIterator[RequestOutput]:
+        """Yield what AsyncLLM yields; where only the final output is wanted, learn of the first token as well."""
+        watch = WATCH.get() or Watch()
+        whole = sampling_params.output_kind is RequestOutputKind.FINAL_ONLY
+        if whole:
+            sampling_params = _first_and_last(sampling_params)
+        merged: RequestOutput | None = None
+        async with aclosing(super().generate(prompt, sampling_params, request_id, **options)) as outputs:
+            seen = False
+            async for output in outputs:
+                if not seen:
+                    seen = True
+                    _begin(watch, output)
+                watch.tokens += sum(len(choice.token_ids) for choice in output.outputs)
+                if not whole:
+                    yield output
+                elif merged is None:
+                    merged = output
+                else:
+                    merged.add(output, aggregate=True)
+        if merged is not None:
+            merged.outputs.sort(key=lambda choice: choice.index)
+            yield merged
+
+
+def _first_and_last(sampling_params: SamplingParams) -> SamplingParams:
+    """Ask for two outputs, the first token and all the rest: FINAL_ONLY would keep the first token's time from us."""
+    changed = copy.copy(sampling_params)
+    changed.output_kind = RequestOutputKind.DELTA
+    changed.stream_interval = sys.maxsize
+    return changed
+
+
+def _begin(watch: Watch, output: RequestOutput) -> None:
+    stats = output.metrics
+    watch.begin(
+        prompt_tokens=len(output.prompt_token_ids or ()),
+        queue_s=None if stats is None else max(0.0, stats.scheduled_ts - stats.queued_ts),
+        ttft_s=None if stats is None else stats.first_token_latency,
+    )

@@ -1,0 +1,100 @@
+"""Start and end vLLM's engine processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from vllm.config import VllmConfig
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.logger import DEFAULT_LOGGING_CONFIG
+from vllm.platforms import current_platform
+from vllm.usage.usage_lib import UsageContext
+
+from deployments.engines.base import EngineInfo
+from deployments.engines.cpu_settings import Device
+from deployments.engines.last_words import LastWords
+from deployments.engines.vllm_client import WatchedLLM
+from deployments.engines.vllm_load import Load, LoadLogger
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """A running engine: its client here, and the processes that are its own."""
+
+    llm: WatchedLLM
+    config: VllmConfig
+    processes: tuple[BaseProcess, ...]
+
+    def info(self, name: str) -> EngineInfo:
+        """Say what the engine turned out to be."""
+        cache = self.config.cache_config
+        return EngineInfo(
+            model=name,
+            max_model_len=self.config.model_config.max_model_len,
+            slots=self.config.scheduler_config.max_num_seqs,
+            kv_tokens=(cache.num_gpu_blocks or 0) * cache.block_size,
+        )
+
+    def unfinished(self) -> int:
+        """Count the sequences that the engine has and that were neither finished nor aborted."""
+        return int(self.llm.get_num_unfinished_requests())
+
+    def shutdown(self, timeout_s: float) -> None:
+        """End every process, by force after *timeout_s*; blocks."""
+        try:
+            self.llm.shutdown(timeout=timeout_s)
+        finally:
+            for process in self.processes:
+                process.kill()
+            for process in self.processes:
+                process.join(timeout_s)
+
+
+def device() -> Device:
+    """Say what this vLLM was built for."""
+    return "cpu" if current_platform.is_cpu() else "gpu"
+
+
+def ranks(arguments: Namespace) -> int:
+    """Count the worker processes of one engine on this node."""
+    return int(arguments.tensor_parallel_size) * int(arguments.pipeline_parallel_size)
+
+
+def build(arguments: Namespace, load: Load, environment: Mapping[str, str], last_words: LastWords) -> Core:
+    """Start the engine and wait until its model is loaded; blocks, raises what vLLM raises."""
+    before = set(multiprocessing.active_children())
+    with _applied({**environment, **last_words.environment(DEFAULT_LOGGING_CONFIG)}):
+        config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config(UsageContext.OPENAI_API_SERVER)
+        if device() == "cpu" and ranks(arguments) == 1 and arguments.distributed_executor_backend is None:
+            # vLLM always forks a worker on CPU because it binds OpenMP threads by the worker's environment. The engine
+            # core inherits ours, which says the same, so the worker can live in it: one process and its imports less.
+            config.parallel_config.distributed_executor_backend = "uni"
+        llm = WatchedLLM.from_vllm_config(
+            config,
+            usage_context=UsageContext.OPENAI_API_SERVER,
+            stat_loggers=[lambda *_: LoadLogger(load)],
+            enable_log_requests=arguments.enable_log_requests,
+        )
+    return Core(llm, config, tuple(set(multiprocessing.active_children()) - before))
+
+
+@contextmanager
+def _applied(environment: Mapping[str, str]) -> Iterator[None]:
+    """Let child processes inherit *environment*; what this process had comes back."""
+    before: dict[str, Any] = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

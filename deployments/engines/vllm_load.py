@@ -1,0 +1,55 @@
+"""What vLLM's stat logger hook says about the load of an engine, kept for the replica's signals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from vllm.v1.metrics.loggers import StatLoggerBase
+
+from deployments.engines.histogram import LatencyHistogram
+
+
+@dataclass(slots=True, kw_only=True)
+class Load:
+    """The engine's state after its latest step, and totals since it began; ``stepped_s`` is monotonic time."""
+
+    running: int = 0
+    waiting: int = 0
+    kv_used: float = 0.0
+    stepped_s: float = 0.0
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    preemptions: int = 0
+    ttft: LatencyHistogram = field(default_factory=LatencyHistogram)
+    inter_token: LatencyHistogram = field(default_factory=LatencyHistogram)
+
+
+class LoadLogger(StatLoggerBase):  # type: ignore[misc]
+    """A stat logger that vLLM calls after every step; it joins the default ones, it does not replace them."""
+
+    def __init__(self, load: Load, clock: Callable[[], float] = time.monotonic) -> None:
+        self._load = load
+        self._clock = clock
+
+    def record(self, scheduler_stats: Any, iteration_stats: Any, *_: Any, **__: Any) -> None:
+        """Take one step's statistics."""
+        load = self._load
+        load.stepped_s = self._clock()
+        if scheduler_stats is not None:
+            load.running = scheduler_stats.num_running_reqs
+            load.waiting = scheduler_stats.num_waiting_reqs + scheduler_stats.num_skipped_waiting_reqs
+            load.kv_used = scheduler_stats.kv_cache_usage
+        if iteration_stats is not None:
+            load.prompt_tokens += iteration_stats.num_prompt_tokens
+            load.generated_tokens += iteration_stats.num_generation_tokens
+            load.preemptions += iteration_stats.num_preempted_reqs
+            for value_s in iteration_stats.time_to_first_tokens_iter:
+                load.ttft.add(value_s)
+            for value_s in iteration_stats.inter_token_latencies_iter:
+                load.inter_token.add(value_s)
+
+    def log_engine_initialized(self) -> None:
+        """Say nothing: the engine's own logger does."""

@@ -1,0 +1,78 @@
+"""Read and decode a request's body, within its limits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+from starlette.requests import Request as HttpRequest
+
+from deployments.errors import BodyTooLarge, Invalid, UnsupportedMedia
+
+_DRAIN_S = 2.0
+_DRAIN_BYTES = 64 * 2**20
+
+
+async def read_json(http: HttpRequest, max_bytes: int) -> dict[str, Any]:
+    """Return the JSON object in the body; raises an Invalid that says what is wrong with it."""
+    _check_media(http)
+    return decode(await read_bytes(http, max_bytes))
+
+
+async def read_bytes(http: HttpRequest, max_bytes: int) -> bytes:
+    """Return the body; raise BodyTooLarge as soon as it is known to exceed *max_bytes*, holding no more than that."""
+    declared = http.headers.get("content-length", "")
+    if declared.isdecimal() and len(declared) < 20 and int(declared) > max_bytes:  # noqa: PLR2004 - digits of 2**63
+        await _refuse(http, max_bytes)
+    body = bytearray()
+    async for chunk in http.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            body.clear()
+            await _refuse(http, max_bytes)
+    return bytes(body)
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """Read a JSON object."""
+    try:
+        value = msgspec.json.decode(body)
+    except RecursionError:
+        raise Invalid("the body is nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid(f"the body is not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise Invalid(f"the body must be a JSON object, not {_kind(value)}")
+    return value
+
+
+def _check_media(http: HttpRequest) -> None:
+    media = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
+        got = f"not {media[:100]!r}" if media else "and the request names no content type"
+        raise UnsupportedMedia(f"the content type must be application/json, {got}")
+    encoding = http.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise UnsupportedMedia(f"the content encoding {encoding[:100]!r} is not supported; send the body uncompressed")
+
+
+async def _refuse(http: HttpRequest, max_bytes: int) -> None:
+    """Let a client that is still sending come to an end, then refuse: cut off, it would not read the answer."""
+    dropped, until_s = 0, time.monotonic() + _DRAIN_S
+    while dropped < _DRAIN_BYTES:
+        try:
+            async with asyncio.timeout(until_s - time.monotonic()):
+                message = await http.receive()
+        except TimeoutError:
+            break
+        dropped += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            break
+    raise BodyTooLarge(f"the body is larger than {max_bytes} bytes")
+
+
+def _kind(value: object) -> str:
+    names = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "true or false"}
+    return names.get(type(value), "null")

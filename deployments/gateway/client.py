@@ -1,0 +1,63 @@
+"""The client's side of one exchange: write to it within time, and notice when it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from starlette.types import Receive, Send
+
+_LAST_WORDS_S = 1.0
+
+
+class ClientLostError(Exception):
+    """The client does not take what it asked for; the message is the outcome to record."""
+
+
+class Outlet:
+    """Writes one HTTP response; no write outlasts the request's deadline by more than a second."""
+
+    def __init__(self, send: Send, deadline_s: float, clock: Callable[[], float]) -> None:
+        self._send, self._deadline_s, self._clock = send, deadline_s, clock
+        self.started = False
+
+    async def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Send the status line and the headers."""
+        self.started = True
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        await self._bounded({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, data: bytes, *, more: bool = True) -> None:
+        """Send part of the body, the last one with ``more=False``."""
+        await self._bounded({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def _bounded(self, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(max(_LAST_WORDS_S, self._deadline_s - self._clock())):
+                await self._send(message)
+        except TimeoutError as error:
+            raise ClientLostError("client_stalled") from error
+        except OSError as error:
+            raise ClientLostError("client_closed") from error
+
+
+async def while_connected(work: Coroutine[Any, Any, None], receive: Receive) -> bool:
+    """Run *work*; cancel it when the client leaves. Return whether it came to its own end."""
+    working = asyncio.create_task(work)
+    watching = asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.wait({working, watching})
+    if working.cancelled():
+        return False
+    working.result()
+    return True
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,81 @@
+"""The two endpoints that generate: from an HTTP request to an answer, or to an error before any work is done."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from deployments.errors import DeadlineExceeded, ServingError
+from deployments.gateway.answer import Answer
+from deployments.gateway.body import read_json
+from deployments.gateway.exchange import Exchange
+from deployments.gateway.gateway import Gateway, Live
+from deployments.gateway.openai_body import parse
+from deployments.gateway.wire_errors import error_response
+from deployments.request import Context, Endpoint
+
+_SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+_TENANT_HEADER = "x-tenant-id"
+_MAX_TENANT_CHARS = 128
+
+
+def endpoint(gateway: Gateway, kind: Endpoint) -> Callable[[HttpRequest], Awaitable[ASGIApp]]:
+    """Return the handler of one endpoint."""
+
+    async def handle(http: HttpRequest) -> ASGIApp:
+        exchange = Exchange(http.state.request_id, kind, gateway.clock)
+        try:
+            return await _answer(gateway, exchange, http)
+        except ServingError as error:
+            response = error_response(error)
+            exchange.status = response.status_code
+            exchange.finish(error.code, gateway.metrics)
+            return response
+        except ClientDisconnect:
+            exchange.finish("client_closed", gateway.metrics)
+            return Response(status_code=499)
+
+    return handle
+
+
+async def _answer(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> Answer:
+    live = gateway.live
+    deadline_s = exchange.arrived_s + live.settings.request_timeout
+    body = await _read(http, live, deadline_s - gateway.clock())
+    request = parse(exchange.endpoint, body)
+    exchange.entry, node = live.entry(request.model)
+    exchange.stream = request.stream
+    headers = client_headers(http)
+    exchange.tenant = tenant(headers)
+    context = Context(
+        request_id=exchange.id, deadline_s=deadline_s, now=gateway.utc_now(), tenant=exchange.tenant, headers=headers
+    )
+    return Answer(gateway, exchange, node, request, context)
+
+
+async def _read(http: HttpRequest, live: Live, limit_s: float) -> dict[str, object]:
+    try:
+        async with asyncio.timeout(limit_s):
+            return await read_json(http, live.settings.max_body)
+    except TimeoutError as error:
+        raise DeadlineExceeded("the body did not arrive in time") from error
+
+
+def client_headers(http: HttpRequest) -> dict[str, str]:
+    """Return the client's headers in lower case; repeated ones are joined, secrets stay here."""
+    joined: dict[str, str] = {}
+    for name, value in http.headers.items():
+        if name not in _SECRET:
+            joined[name] = f"{joined[name]}, {value}" if name in joined else value
+    return joined
+
+
+def tenant(headers: dict[str, str]) -> str:
+    """Return who the client says it belongs to."""
+    named = headers.get(_TENANT_HEADER, "")
+    return named if named.isprintable() and 0 < len(named) <= _MAX_TENANT_CHARS else "anonymous"

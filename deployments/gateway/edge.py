@@ -1,0 +1,42 @@
+"""The outermost layer of the HTTP side: every response has its request id, and no exception gets out."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.gateway.request_id import HEADER, request_id
+from deployments.gateway.wire_errors import error_response, internal
+from deployments.telemetry.logs import event
+
+
+class Edge:
+    """Wraps the application; the id is in ``request.state.request_id``."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        chosen = request_id(Headers(scope=scope).get(HEADER))
+        scope.setdefault("state", {})["request_id"] = chosen
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)[HEADER] = chosen
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:  # noqa: BLE001 - the edge keeps serving, and tells the client nothing of its insides
+            event("request_crashed", logging.ERROR, error=error, request_id=chosen)
+            if not started:
+                await error_response(internal())(scope, receive, send_with_id)

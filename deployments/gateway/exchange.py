@@ -1,0 +1,105 @@
+"""What is known of one request from its arrival to its last byte, for headers, metrics and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+from deployments.request import Endpoint, Frame, Head
+from deployments.telemetry.logs import event
+from deployments.telemetry.metrics import Metrics
+
+UNKNOWN = "unknown"
+
+
+class Exchange:
+    """One request under way; times are on the gateway's monotonic clock, in seconds."""
+
+    def __init__(self, request_id: str, endpoint: Endpoint, clock: Callable[[], float]) -> None:
+        self.id = request_id
+        self.endpoint = endpoint
+        self.entry = UNKNOWN
+        self.tenant = ""
+        self.stream = False
+        self.status = 0
+        self.arrived_s = clock()
+        self._clock = clock
+        self._head: Head | None = None
+        self._first_s = self._last_s = self.arrived_s
+        self._tokens = self._prompt_tokens = 0
+
+    def saw(self, frame: Frame) -> None:
+        """Take note of a frame; a later head replaces that of a branch which was given up."""
+        self._last_s = self._clock()
+        if frame.head is not None:
+            self._head, self._first_s, self._tokens = frame.head, self._last_s, 0
+        self._tokens += frame.tokens
+        self._prompt_tokens = frame.prompt_tokens or self._prompt_tokens
+
+    @property
+    def ttft_s(self) -> float:
+        """Return the time from arrival to the first token."""
+        return self._first_s - self.arrived_s
+
+    @property
+    def overhead_s(self) -> float | None:
+        """Return the share of the time to first token that the engine did not take, None where it does not tell."""
+        if self._head is None or self._head.engine_ttft_s is None:
+            return None
+        return max(0.0, self.ttft_s - self._head.engine_ttft_s)
+
+    def headers(self) -> Iterator[tuple[str, str]]:
+        """Yield the headers that say who answered, and what the wait for the first token was made of."""
+        if self._head is None:
+            return
+        yield "x-tercet-model", _header_safe(self._head.model)
+        yield "x-tercet-path", _header_safe(">".join(self._head.path))
+        yield "x-tercet-replica", _header_safe(self._head.replica)
+        if self._head.engine_ttft_s is not None and self.overhead_s is not None:
+            yield "x-tercet-engine-ttft-ms", f"{1000 * self._head.engine_ttft_s:.1f}"
+            yield "x-tercet-framework-ttft-ms", f"{1000 * self.overhead_s:.1f}"
+
+    def finish(self, outcome: str, metrics: Metrics) -> None:
+        """Count the request and log it."""
+        model = self._head.model if self._head else ""
+        duration_s = self._clock() - self.arrived_s
+        metrics.requests.labels(self.entry, model, self.endpoint, outcome).inc()
+        metrics.duration.labels(self.entry, self.endpoint).observe(duration_s)
+        if self._head is not None:
+            self._count_answer(model, metrics)
+        event("request", **self._fields(outcome, duration_s))
+
+    def _count_answer(self, model: str, metrics: Metrics) -> None:
+        metrics.ttft.labels(self.entry, model).observe(self.ttft_s)
+        metrics.tokens.labels(model, "prompt").inc(self._prompt_tokens)
+        metrics.tokens.labels(model, "completion").inc(self._tokens)
+        if self._tokens > 1:
+            per_token_s = (self._last_s - self._first_s) / (self._tokens - 1)
+            metrics.time_per_output_token.labels(model).observe(per_token_s)
+        if self.overhead_s is not None:
+            metrics.overhead.labels(model).observe(self.overhead_s)
+
+    def _fields(self, outcome: str, duration_s: float) -> dict[str, Any]:
+        head = self._head
+        return {
+            "request_id": self.id,
+            "endpoint": self.endpoint,
+            "entry": self.entry,
+            "model": head.model if head else None,
+            "path": ">".join(head.path) if head else None,
+            "replica": head.replica if head else None,
+            "tenant": self.tenant,
+            "stream": self.stream,
+            "status": self.status,
+            "outcome": outcome,
+            "duration_s": round(duration_s, 6),
+            "ttft_s": round(self.ttft_s, 6) if head else None,
+            "prompt_tokens": self._prompt_tokens,
+            "completion_tokens": self._tokens,
+        }
+
+
+def _header_safe(text: str) -> str:
+    """Keep ASCII as it is; names in other scripts are percent-encoded."""
+    return quote(text, safe="!#$&'()*+,/:;<=>?@[]^`{|} ")

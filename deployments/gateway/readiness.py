@@ -1,0 +1,57 @@
+"""Decide whether a gateway should be sent traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deployments.gateway.settings import GatewaySettings
+from deployments.graph.spec import Graph
+from deployments.signals import FleetView, PoolState
+
+_NOTHING = PoolState(ready=0, target=0, starting=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """The verdict, its reason, and the pools that it rests on."""
+
+    ready: bool
+    reason: str
+    pools: Mapping[str, PoolState]
+
+
+def reachable(name: str, graph: Graph) -> frozenset[str]:
+    """Return the models that a request for *name* may end at."""
+    if name not in graph:
+        return frozenset({name})
+    return frozenset().union(*(reachable(target, graph) for _, target in graph[name].targets()))
+
+
+def missing_at_start(settings: GatewaySettings, view: FleetView | None) -> list[str]:
+    """Return the pools that must have a replica before the first request, and have none."""
+    pools = view.pools if view else {}
+    wanted = (name for name, model in settings.models.items() if model.min_replicas > 0)
+    return [name for name in wanted if pools.get(name, _NOTHING).ready < 1]
+
+
+def judge(settings: GatewaySettings, view: FleetView | None, *, started: bool, draining: bool) -> Readiness:
+    """Judge a gateway; *started* tells that all pools have once been ready.
+
+    A pool that may have no replicas counts as able to answer: it grows when a request comes.
+    """
+    pools = {name: view.pools.get(name, _NOTHING) if view else _NOTHING for name in settings.models}
+    if draining:
+        return Readiness(ready=False, reason="draining", pools=pools)
+    if not started and (missing := missing_at_start(settings, view)):
+        return Readiness(ready=False, reason=f"waiting for {', '.join(missing)}", pools=pools)
+    able = [
+        name
+        for name in sorted(reachable(settings.default, settings.graph))
+        if pools[name].ready > 0 or settings.models[name].min_replicas == 0
+    ]
+    if not able:
+        return Readiness(
+            ready=False, reason=f"no pool that {settings.default} leads to has a ready replica", pools=pools
+        )
+    return Readiness(ready=True, reason=f"{settings.default} is answered by {', '.join(able)}", pools=pools)

@@ -1,0 +1,55 @@
+"""The metric catalogue: every series that a gateway exposes, with bounded labels.
+
+``entry`` is the configured name that the client asked for (``unknown`` where there is none of that name), ``model`` the
+pool that answered (empty where none did), ``outcome`` is ``ok``, ``client_closed`` or an error's code.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from deployments.signals import LATENCY_BOUNDS_S
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_TOKEN_BOUNDS_S = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5)
+_DURATION_BOUNDS_S = (*LATENCY_BOUNDS_S, 160.0, 320.0, 640.0)
+_OVERHEAD_BOUNDS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """One gateway's series, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = self._counter("requests", "Requests that ended.", "entry", "model", "endpoint", "outcome")
+        self.tokens = self._counter("tokens", "Prompt and completion tokens.", "model", "kind")
+        self.edges = self._counter("graph_edges", "Hand-overs between graph nodes.", "node", "target", "outcome")
+        self.ttft = self._histogram(
+            "ttft_seconds", "Arrival to first token, at the gateway.", LATENCY_BOUNDS_S, "entry", "model"
+        )
+        self.time_per_output_token = self._histogram(
+            "time_per_output_token_seconds", "Mean time per token after the first.", _TOKEN_BOUNDS_S, "model"
+        )
+        self.duration = self._histogram(
+            "request_duration_seconds", "Arrival to last byte.", _DURATION_BOUNDS_S, "entry", "endpoint"
+        )
+        self.overhead = self._histogram(
+            "overhead_seconds", "Time to first token outside of the engine.", _OVERHEAD_BOUNDS_S, "model"
+        )
+        self.active = Gauge(
+            "tercet_requests_active", "Requests under way.", ["endpoint"], registry=self.registry
+        )  # fmt: skip
+
+    def edge(self, node: str, target: str, outcome: str) -> None:
+        """Count one hand-over of a graph node to a target."""
+        self.edges.labels(node, target, outcome).inc()
+
+    def render(self) -> bytes:
+        """Return the exposition text."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"tercet_{name}", text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, bounds: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(f"tercet_{name}", text, labels, buckets=bounds, registry=self.registry)

@@ -1,0 +1,156 @@
+"""The control loop on made-up time, with no Ray: hear, decide, publish."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from autoscale.controller.loop import ControlLoop
+from autoscale.pools import PoolSettings
+from autoscale.served import Served, ServedPool, ServedReplica
+from autoscale.spec import AutoscaleSpec
+from deployments.signals import PoolDemand
+from tests.autoscale.builders import gateway_signals, histogram, replica_signals
+
+SPEC = {"hold": {"down": 10.0}, "queue": {"target_utilization": 0.5}}
+
+
+class Plant:
+    """One pool behind one gateway: replicas of four slots that are ready as soon as Serve wants them."""
+
+    def __init__(self, loop: ControlLoop, replicas: int = 1, *, follows: bool = True) -> None:
+        self.loop = loop
+        self.replicas = replicas
+        self.follows = follows
+        self.now_s = 0.0
+
+    def second(self, *, in_flight: int = 0, heard: bool = True, serve: bool = True, **demand: Any) -> int:
+        self.now_s += 1.0
+        if heard:
+            pool = PoolDemand(in_flight=in_flight, **demand)
+            self.loop.hear_gateway(gateway_signals(at_s=self.now_s, dense=pool), self.now_s)
+        for index in range(self.replicas):
+            self.loop.hear_replica(replica_signals(f"r{index}", at_s=self.now_s, slots=4), self.now_s)
+        self.loop.step(self._served() if serve else None, self.now_s)
+        if self.follows:
+            self.replicas = self.loop.targets(self.now_s).get("dense", self.replicas)
+        return self.replicas
+
+    def _served(self) -> Served:
+        replicas = tuple(ServedReplica(replica=f"r{index}", state="running") for index in range(self.replicas))
+        return Served(at_s=self.now_s, pools={"dense": ServedPool(target=self.replicas, replicas=replicas)})
+
+
+def loop(*, low: int = 1, high: int = 3, **spec: Any) -> ControlLoop:
+    settings = PoolSettings(
+        name="dense", application="a", deployment="d", min_replicas=low, max_replicas=high, slots=4, ttft_p95_s=1.0
+    )
+    return ControlLoop(settings=(settings,), spec=AutoscaleSpec.model_validate({**SPEC, **spec}))
+
+
+def test_a_burst_takes_a_pool_up_and_after_the_hold_down_again() -> None:
+    """One replica becomes two under four requests, and one again ten seconds after they end."""
+    plant = Plant(loop(high=2))
+    sizes = [plant.second(in_flight=4 if second < 3 else 0) for second in range(20)]
+    assert sizes == [2] * 12 + [1] * 8
+    assert [(entry.before, entry.after) for entry in plant.loop.journal.entries] == [(1, 2), (2, 1)]
+
+
+def test_nothing_shrinks_while_nobody_speaks_for_the_clients() -> None:
+    """A gateway that falls silent freezes the pool; once it is forgotten there still is no picture."""
+    plant = Plant(loop())
+    plant.second(in_flight=4)
+    assert {plant.second(heard=False) for _ in range(100)} == {2}
+
+
+def test_serve_falling_silent_freezes_the_pool_and_is_counted() -> None:
+    """Its last view ages until it no longer counts."""
+    plant = Plant(loop(), follows=False)
+    plant.second()
+    for _ in range(30):
+        plant.second(serve=False)
+    assert plant.loop.targets(plant.now_s) == {"dense": 1}
+    assert plant.loop.status(plant.now_s)["errors"]["serve"] == 30
+    assert "Serve silent" in plant.loop.status(plant.now_s)["pools"]["dense"]["blind"][0]
+
+
+def test_a_fresh_loop_holds_what_it_finds() -> None:
+    """After a restart three replicas stay three until everyone has been heard and the hold has passed."""
+    plant = Plant(loop(), replicas=3)
+    assert [plant.second(heard=False) for _ in range(5)] == [3] * 5
+    assert [plant.second() for _ in range(9)] == [3] * 9
+    assert [plant.second() for _ in range(12)][-1] == 1
+
+
+def test_targets_age() -> None:
+    """A loop that stopped deciding publishes nothing, so that the pools stay as they are."""
+    plant = Plant(loop())
+    plant.second()
+    assert plant.loop.targets(plant.now_s + 5.0) == {"dense": 1}
+    assert plant.loop.targets(plant.now_s + 5.1) == {}
+
+
+def test_advice_decides_and_publishes_nothing() -> None:
+    """The journal has the change, the mailbox gets no target, and everyone is told Serve's."""
+    plant = Plant(loop(mode="advise"))
+    plant.second(in_flight=4)
+    assert [entry.after for entry in plant.loop.journal.entries] == [2]
+    assert plant.loop.targets(plant.now_s) == {}
+    assert plant.loop.view(plant.now_s).pools["dense"].target == 1
+
+
+def test_a_change_is_logged_once_with_its_numbers(caplog: pytest.LogCaptureFixture) -> None:
+    """While Serve follows, the same decision is no news."""
+    plant = Plant(loop(), follows=False)
+    with caplog.at_level(logging.INFO, logger="tercet.autoscale"):
+        for _ in range(5):
+            plant.second(in_flight=4)
+    lines = [record.getMessage() for record in caplog.records if record.name == "tercet.autoscale"]
+    assert lines == [
+        'scaling_decided pool="dense" from=1 to=2 mode="active" reason="work: 4 ongoing, 4 slots x 0.5 each"'
+    ]
+
+
+def test_a_pool_sized_to_none_is_told_apart_from_one_that_lost_its_replicas() -> None:
+    """Scaled to zero lasts until a replica is ready again; a crash is not a scale-down."""
+    plant = Plant(loop(low=0, hold={"down": 0}))
+    plant.second()
+    assert plant.loop.view(plant.now_s).pools["dense"].scaled_to_zero
+    plant.second(in_flight=1, held=1)
+    assert plant.loop.view(plant.now_s).pools["dense"].scaled_to_zero
+    plant.second(in_flight=1, held=1)
+    assert not plant.loop.view(plant.now_s).pools["dense"].scaled_to_zero
+
+    plant.loop.step(Served(at_s=plant.now_s, pools={"dense": ServedPool(target=1)}), plant.now_s)
+    lost = plant.loop.view(plant.now_s).pools["dense"]
+    assert (lost.ready, lost.scaled_to_zero) == (0, False)
+
+
+def test_status_is_plain_json_and_names_every_pool_from_the_first_moment() -> None:
+    """Before Serve knows a pool it is listed with no replica, and its bounds."""
+    control = loop()
+    early = json.loads(json.dumps(control.status(0.0)))
+    assert early["pools"]["dense"]["stages"] == {}
+    assert (early["pools"]["dense"]["min"], early["pools"]["dense"]["max"]) == (1, 3)
+
+    plant = Plant(control)
+    plant.second(in_flight=4)
+    plant.second(in_flight=4, arrivals_total=4, ttft=histogram(0.5, 0.5, 0.5, 2.0))
+    dense = json.loads(json.dumps(control.status(plant.now_s)))["pools"]["dense"]
+    assert dense["stages"] == {"ready": 2}
+    assert [window["ttft_share"] for window in dense["attainment"]] == [0.75, 0.75]
+    assert dense["decision"]["reason"].startswith("work: 4 ongoing")
+    assert dense["in_flight"] == 4
+
+
+def test_another_configuration_is_followed_at_once_and_keeps_what_was_heard() -> None:
+    """Raising the maximum lets the next decision go there."""
+    plant = Plant(loop(high=1))
+    assert plant.second(in_flight=6) == 1
+    wider = plant.loop.settings[0].model_copy(update={"max_replicas": 3})
+    plant.loop.configure([wider], plant.loop.spec)
+    assert plant.loop.targets(plant.now_s) == {}
+    assert plant.second(in_flight=6) == 3

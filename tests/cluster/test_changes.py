@@ -1,0 +1,84 @@
+"""What a change restarts."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.changes import changes
+from tests.cluster.builders import document, machine, model, planned
+
+ROOMY = (machine(cpus=64, gpus=0),)
+TRIO = {"dense": model(), "moe": model(family="moe", source="demo/moe")}
+
+
+def between(old, new):
+    """Return the changes between two documents as pairs."""
+    return [(change.what, change.restarts) for change in changes(planned(old, ROOMY), planned(new, ROOMY))]
+
+
+def with_dense(**fields):
+    """Return the two models, one of them changed."""
+    return document(models={**TRIO, "dense": model(**fields)}, default="moe")
+
+
+@pytest.mark.parametrize(
+    ("fields", "what", "restarts"),
+    [
+        ({"source": "org/name"}, 'models.dense.source: "demo/dense" -> "org/name"', True),
+        ({"family": "distilled"}, 'models.dense.family: "dense" -> "distilled"', True),
+        ({"resources": {"cpus": 2}}, 'models.dense.resources: bundles [{"CPU": 1.0}] -> bundles [{"CPU": 2.0}]', True),
+        ({"replicas": {"max": 3}}, "models.dense.replicas.max: 1 -> 3", False),
+        ({"max_waiting": 5}, "models.dense.max_waiting: 64 -> 5", False),
+        ({"drain": "30m"}, "models.dense.drain: 900 -> 1800", False),
+        ({"slo": {"ttft_p95": "2s"}}, "models.dense.slo.ttft_p95: null -> 2", False),
+    ],
+)
+def test_says_whether_engines_restart(fields, what, restarts):
+    """What an engine is made of restarts it; bounds, limits and targets do not."""
+    assert (what, restarts) in between(with_dense(), with_dense(**fields))
+
+
+def test_an_engine_argument_restarts_one_pool():
+    """Other pools keep running."""
+    found = between(with_dense(), with_dense(engine={"max_num_seqs": 8}))
+    assert [restarts for _, restarts in found] == [True]
+    assert found[0][0].startswith("models.dense.engine: ")
+
+
+def test_the_graph_and_the_gateway_restart_nothing():
+    """Graph, default, limits and the control loop are handed to running processes."""
+    old = document(models=TRIO, graph={"auto": {"fallback": ["dense"]}, "b": {"fallback": ["moe"]}})
+    new = document(models=TRIO, graph={"auto": {"fallback": ["moe"]}, "c": {"fallback": ["moe"]}}, default="c",
+                   gateway={"replicas": 2, "max_body": "1MB"}, autoscale={"mode": "advise"})  # fmt: skip
+    assert between(old, new) == [
+        ("gateway.replicas: 1 -> 2", False),
+        ('default: "auto" -> "c"', False),
+        ("graph.auto: is another", False),
+        ("graph.b: goes", False),
+        ("graph.c: is new", False),
+        ("gateway.max_body: 8388608 -> 1000000", False),
+        ('autoscale.mode: "active" -> "advise"', False),
+    ]
+
+
+def test_an_address_restarts_everything():
+    """The HTTP address is fixed when Serve starts."""
+    found = between(document(), document(gateway={"port": 9000}))
+    assert found == [("gateway.port: 8000 -> 9000; takes a new start of everything", True)]
+
+
+def test_pools_come_and_go():
+    """A pool that is new or gone leaves the others alone."""
+    old, new = (
+        document(models={"a": model(), "b": model()}, default="a"),
+        document(models={"a": model(), "c": model()}, default="a"),
+    )
+    assert between(old, new) == [
+        ("models.b: goes; its replicas drain", False),
+        ("models.c: is new; its replicas start", False),
+    ]
+
+
+def test_no_change_is_no_difference():
+    """The same document twice differs in nothing."""
+    assert between(document(), document()) == []

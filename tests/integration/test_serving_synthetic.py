@@ -1,0 +1,237 @@
+"""A whole cluster on real Ray and Serve, with synthetic engines."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.serving import Serving, chat, serving, until
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
+
+GATEWAY_RESIDENT_LIMIT = 300 * 2**20
+
+
+def pool(family: str, **synthetic: Any) -> dict[str, Any]:
+    return {
+        "family": family,
+        "source": "synthetic",
+        "runtime": "synthetic",
+        "synthetic": {"slots": 4, **synthetic},
+        "replicas": {"min": 1, "max": 2},
+        "slo": {"ttft_p95": "2s"},
+        "max_waiting": 200,
+    }
+
+
+CONFIG: dict[str, Any] = {
+    "models": {"dense": pool("dense", step={"base_ms": 25}), "distilled": pool("distilled", step={"base_ms": 5})},
+    "graph": {
+        "auto": {
+            "switch": [
+                {"when": {"task": ["code", "math"]}, "to": "careful"},
+                {"to": "quick"},
+            ]
+        },
+        "careful": {"fallback": ["dense", "distilled"], "timeout": {"first_token": "20s"}},
+        "quick": {"fallback": ["distilled", "dense"]},
+    },
+    "autoscale": {"hold": {"down": "8s"}},
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(CONFIG, tmp_path_factory.mktemp("serve"), ready_within_s=120) as one:
+        yield one
+
+
+def test_prints_the_progress_of_every_pool_and_a_curl_line(cluster: Serving) -> None:
+    """Starting tells each pool's stages and ends with a command that works."""
+    for name in ("dense", "distilled"):
+        assert any(name in line and "ready" in line for line in cluster.lines), cluster.output
+    assert f"curl {cluster.url}/v1/chat/completions" in cluster.output
+
+
+def test_auto_sends_code_and_greeting_to_different_pools(cluster: Serving) -> None:
+    """The path header names the nodes passed and the pool that answered."""
+    code = chat(cluster.url, "auto", "Write a Python function that merges two sorted lists.", max_tokens=4)
+    greeting = chat(cluster.url, "auto", "hi there", max_tokens=4)
+    assert code.headers["x-tercet-path"] == "auto>careful>dense"
+    assert greeting.headers["x-tercet-path"] == "auto>quick>distilled"
+    assert (code.headers["x-tercet-model"], greeting.headers["x-tercet-model"]) == ("dense", "distilled")
+
+
+def test_streams_tokens_and_ends_with_done(cluster: Serving) -> None:
+    """A stream is server-sent events with one final marker."""
+    with httpx.stream(
+        "POST",
+        f"{cluster.url}/v1/chat/completions",
+        json={"model": "dense", "messages": [{"role": "user", "content": "go"}], "max_tokens": 20, "stream": True},
+        timeout=60,
+    ) as response:
+        events = [line.removeprefix("data: ") for line in response.iter_lines() if line]
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert events[-1] == "[DONE]" and events.count("[DONE]") == 1
+    assert [json.loads(event)["choices"] for event in events[:-1]]
+
+
+def test_an_idle_gateway_is_small(cluster: Serving) -> None:
+    """The gateway imports neither torch nor vllm."""
+    (gateway,) = cluster.gateways()
+    assert gateway.memory_info().rss <= GATEWAY_RESIDENT_LIMIT
+    maps = {m.path for m in gateway.memory_maps()}
+    assert not [path for path in maps if "/torch/" in path or "/vllm/" in path]
+
+
+async def _burst(url: str, requests: int, **body: Any) -> list[httpx.Response]:
+    limits = httpx.Limits(max_connections=requests)
+    async with httpx.AsyncClient(timeout=120, limits=limits) as client:
+        return await asyncio.gather(
+            *(
+                client.post(
+                    f"{url}/v1/chat/completions",
+                    json={"model": "dense", "messages": [{"role": "user", "content": f"request {i}"}], **body},
+                )
+                for i in range(requests)
+            )
+        )
+
+
+def test_a_pool_grows_under_a_burst_and_shrinks_again_without_losing_a_request(cluster: Serving) -> None:
+    """1 -> 2 -> 1 replicas with every request answered in full."""
+    assert len(cluster.replicas("dense")) == 1
+    sizes: list[int] = []
+    answered = 0
+
+    async def load() -> int:
+        count = 0
+        until_s = time.monotonic() + 90
+        while time.monotonic() < until_s:
+            responses = await _burst(cluster.url, 40, max_tokens=40)
+            assert [r.status_code for r in responses] == [200] * 40, [r.text for r in responses if r.status_code != 200]
+            assert {r.json()["usage"]["completion_tokens"] for r in responses} == {40}
+            count += len(responses)
+            sizes.append(_ready(cluster))
+            if sizes[-1] == 2:
+                break
+        return count
+
+    answered += asyncio.run(load())
+    assert sizes[-1] == 2, sizes
+
+    # The pool must also shrink under a trickle of requests, and lose none of them.
+    def shrunk() -> bool:
+        nonlocal answered
+        response = chat(cluster.url, "dense", "trickle", max_tokens=4)
+        assert response.status_code == 200, response.text
+        answered += 1
+        return _ready(cluster) == 1
+
+    until(shrunk, within_s=90, what="dense back at one replica")
+    assert answered >= 40
+    reasons = [d["reason"] for d in cluster.status()["decisions"] if d["pool"] == "dense"]
+    assert reasons and all(reasons)
+
+
+def _ready(cluster: Serving) -> int:
+    ready: int = cluster.status()["pools"]["dense"]["stages"].get("ready", 0)
+    return ready
+
+
+def test_a_killed_replica_costs_no_request_that_had_not_begun_to_stream(cluster: Serving) -> None:
+    """Requests in flight at a kill are answered through the fallback, or told 503 with Retry-After; the pool heals."""
+    until(lambda: _ready(cluster) == 1, within_s=90, what="one replica of dense")
+
+    async def kill_during_burst() -> list[httpx.Response]:
+        burst = asyncio.create_task(_burst(cluster.url, 12, max_tokens=60))
+        await asyncio.sleep(0.5)
+        for process in cluster.replicas("dense"):
+            process.kill()
+        return await burst
+
+    responses = asyncio.run(kill_during_burst())
+    assert {r.status_code for r in responses} <= {200, 503}
+    for refused in (r for r in responses if r.status_code == 503):
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.json()["error"]["code"] in {"engine_failed", "no_replica"}
+
+    fallen = chat(cluster.url, "careful", "Write a function", max_tokens=4)
+    assert fallen.status_code == 200
+    until(
+        lambda: chat(cluster.url, "dense", "back?", max_tokens=2).status_code == 200, within_s=60, what="dense healed"
+    )
+
+
+def test_a_stream_cut_by_a_kill_ends_with_an_honest_error(cluster: Serving) -> None:
+    """After the first token the failure is told in the stream, and never followed by the end marker."""
+    until(lambda: _ready(cluster) == 1, within_s=90, what="one replica of dense")
+    events: list[str] = []
+    with httpx.stream(
+        "POST",
+        f"{cluster.url}/v1/chat/completions",
+        json={"model": "dense", "messages": [{"role": "user", "content": "go"}], "max_tokens": 2000, "stream": True},
+        timeout=60,
+    ) as response:
+        for line in response.iter_lines():
+            if not line:
+                continue
+            events.append(line.removeprefix("data: "))
+            if len(events) == 5:
+                for process in cluster.replicas("dense"):
+                    process.kill()
+    assert json.loads(events[-1])["error"]["code"] == "engine_failed"
+    assert "[DONE]" not in events
+    until(
+        lambda: chat(cluster.url, "dense", "back?", max_tokens=2).status_code == 200, within_s=60, what="dense healed"
+    )
+
+
+def test_a_client_that_leaves_frees_its_slot(cluster: Serving) -> None:
+    """A disconnect reaches the engine."""
+    until(lambda: _ready(cluster) == 1, within_s=90, what="one replica of dense")
+    with httpx.stream(
+        "POST",
+        f"{cluster.url}/v1/chat/completions",
+        json={"model": "dense", "messages": [{"role": "user", "content": "go"}], "max_tokens": 4000, "stream": True},
+        timeout=60,
+    ) as response:
+        next(response.iter_lines())
+    until(
+        lambda: cluster.status()["pools"]["dense"]["running"] == 0,
+        within_s=20,
+        what="no sequence running after leaving",
+    )
+
+
+def test_interrupt_lets_a_running_stream_finish() -> None:
+    """Ctrl-C drains: the stream that runs ends in full, and the command ends with 0."""
+    import tempfile  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    config = {"models": {"solo": {**pool("dense", step={"base_ms": 50}), "replicas": {"min": 1, "max": 1}}}}
+    with tempfile.TemporaryDirectory() as directory:
+        one = Serving(config, Path(directory))
+        try:
+            one.wait_ready(120)
+            with httpx.stream(
+                "POST",
+                f"{one.url}/v1/chat/completions",
+                json={"messages": [{"role": "user", "content": "go"}], "max_tokens": 120, "stream": True},
+                timeout=60,
+            ) as response:
+                lines = response.iter_lines()
+                next(lines)
+                one.interrupt()
+                rest = [line for line in lines if line]
+            assert rest[-1] == "data: [DONE]"
+        finally:
+            code = one.stop()
+        assert code == 0, one.output
+        assert "Stopped." in one.output
