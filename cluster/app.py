@@ -65,14 +65,14 @@ class GatewayReplica:
     Serve asks for the application before it hands over the settings, hence the Front.
     """
 
-    async def __init__(self) -> None:
+    async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it
         self._name = serve.get_replica_context().replica_id.unique_id
         self._view: FleetView | None = None
         self._gateway: Gateway | None = None
         self._front = Front()
         self._heartbeat: Heartbeat | None = None
 
-    def __serve_build_asgi_app__(self) -> ASGIApp:  # noqa: PLW3201 - Serve's own hook
+    def __serve_build_asgi_app__(self) -> ASGIApp:
         return self._front
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ def serving_environment(
     return common | {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        # How long a leaving gateway or pool root waits for proxies that have not heard of it yet; reloads take under 1 s.
+        # How long a leaving gateway or pool root waits for proxies that have not heard of it; reloads take under 1 s.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(DRAIN_CEILING_S),
         "RAY_SERVE_HAPROXY_MAXCONN": str(max_connections),

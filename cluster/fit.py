@@ -41,7 +41,8 @@ def shortages(least: Sequence[Demand], nodes: Sequence[Machine]) -> Iterator[Pro
     for demand in least:
         if (count := placed[demand.pool]) < demand.replicas:
             beside = " beside the other pools" if len(least) > 1 else ""
-            message = f"{demand.replicas} × {_asked(demand)} do not fit{beside} on {inventory(nodes)}: there is room for {count}"
+            wanted, machines = f"{demand.replicas} × {_asked(demand)}", inventory(nodes)
+            message = f"{wanted} do not fit{beside} on {machines}: there is room for {count}"
             yield Problem(
                 path=path_of(("models", demand.pool, "replicas", "min")), message=message, value=demand.replicas
             )

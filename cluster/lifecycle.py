@@ -18,7 +18,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from cluster.environment import serving_environment
+from cluster.memory import shortage
 from cluster.plan import Plan
 from cluster.ports import free_ports, in_use
 from cluster.run_state import RunState, clear, read, write
@@ -33,6 +36,13 @@ _PORT_NAMES = ("fallback_http", "fallback_grpc", "haproxy_stats", "haproxy_metri
 
 class CannotServeError(Exception):
     """The cluster cannot start or be reached; the message is one sentence with the way out."""
+
+
+def refuse_shortage(plan: Plan) -> None:
+    """Raise CannotServeError when this machine has too little free memory for the plan's engines."""
+    short = shortage(plan, psutil.virtual_memory().available)
+    if short:
+        raise CannotServeError(short)
 
 
 @contextlib.contextmanager
@@ -140,7 +150,7 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
             max_restarts=-1,
             max_concurrency=1000,
             get_if_exists=True,
-        )  # fmt: skip
+        )
         .remote()
     )
     ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)

@@ -11,7 +11,7 @@ DEFAULT_KV_BYTES = 2**30
 
 
 def wanted_bytes(plan: Plan) -> int:
-    """Estimate the memory of the replicas that start with the cluster, in bytes; engines on GPUs count only their host part."""
+    """Estimate the memory of the replicas that start with the cluster, in bytes; of engines on GPUs the host's part."""
     return sum(pool.initial_replicas * _replica_bytes(pool.runtime, pool.engine) for pool in plan.pools)
 
 

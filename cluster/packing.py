@@ -50,18 +50,22 @@ def rooms(nodes: Iterable[Machine], *, aside: float = 0.0) -> list[Room]:
 
 def place(demands: Iterable[Demand], into: list[Room]) -> Mapping[str, int]:
     """Fill the rooms and return how many replicas of each pool found a place."""
-    placed: dict[str, int] = {}
-    for demand in sorted(demands, key=_size, reverse=True):
-        count = 0
+    return {demand.pool: _place(demand, into) for demand in sorted(demands, key=_size, reverse=True)}
+
+
+def _place(demand: Demand, into: list[Room]) -> int:
+    count = 0
+    if len(demand.parts) > 1:
         while count < demand.replicas and _take_all(demand.parts, into):
             count += 1
-        placed[demand.pool] = count
-    return placed
+        return count
+    for room in into:
+        while count < demand.replicas and room.take(demand.parts[0]):
+            count += 1
+    return count
 
 
 def _take_all(parts: Sequence[Shape], into: list[Room]) -> bool:
-    if len(parts) == 1:
-        return any(room.take(parts[0]) for room in into)
     trial = [room.copy() for room in into]
     for part in parts:
         if not any(room.take(part) for room in trial):

@@ -46,7 +46,9 @@ class Problem:
     value: Any = None
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
+        line = f"{self.path}: {self.message}" if self.path else self.message
+        # Names come from the document; an escape sequence in one must not reach a terminal.
+        return "".join(letter if letter.isprintable() else " " for letter in line)
 
 
 def path_of(loc: Iterable[str | int]) -> str:

@@ -86,17 +86,17 @@ def _cores(pool: PoolPlan) -> str:
 
 def _arguments(pool: PoolPlan) -> Iterator[str]:
     if pool.runtime == "synthetic":
-        yield from _hung(f"{pool.name}: synthetic, ", pool.synthetic)
+        yield from _hung(f"{pool.name}: synthetic, ", pool.synthetic, "")
         return
     ours = defaults(pool.family, "gpu" if pool.gpus else "cpu")
     given = {key: value for key, value in pool.engine.items() if ours.get(key) != value}
-    yield from _hung(f"{pool.name}: ", given)
-    yield from _hung("  by default ", {key: ours[key] for key in ours if key not in given})
+    yield from _hung(f"{pool.name}: ", given, "none of its own")
+    yield from _hung("  by default ", {key: ours[key] for key in ours if key not in given}, "nothing")
 
 
-def _hung(start: str, arguments: Mapping[str, Any]) -> list[str]:
+def _hung(start: str, arguments: Mapping[str, Any], none: str) -> list[str]:
     pairs = ", ".join(f"{key}={flow(value)}" for key, value in sorted(arguments.items()))
-    return wrap(start + (pairs or "nothing"), _WIDTH, subsequent_indent="    ", break_long_words=False)
+    return wrap(start + (pairs or none), _WIDTH, subsequent_indent="    ", break_long_words=False)
 
 
 def _gateway(gateway: GatewayPlan) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from cluster.checks.engine import ill_equipped
 from cluster.checks.names import circular, dangling, default_of, misnamed
 from cluster.checks.reach import unreachable
 from cluster.checks.replicas import contradictory
-from cluster.checks.source import sourceless
+from cluster.checks.source import Look, look_here, sourceless
 from cluster.config import Config, ModelSpec
 from cluster.document import load
 from cluster.parts import Parts, read
@@ -20,13 +20,6 @@ from cluster.pools import Layout, lay_out
 from cluster.problems import Problem, path_of
 from cluster.sizing import arguments_of, device_of
 from deployments.graph.spec import dump
-
-Exists = Callable[[str], bool]
-
-
-def exists_here(path: str) -> bool:
-    """Say whether *path* is there on this machine."""
-    return Path(path).expanduser().exists()
 
 
 def resolve_file(path: Path, nodes: Sequence[Machine]) -> Plan | list[Problem]:
@@ -40,10 +33,10 @@ def resolve(
     nodes: Sequence[Machine],
     *,
     found: Iterable[Problem] = (),
-    exists: Exists = exists_here,
+    look: Look = look_here,
 ) -> Plan | list[Problem]:
     """Plan *document* for the machines *nodes*, or return all that is wrong with it, *found* before included."""
-    config, parts, problems = examine(document, nodes, found=found, exists=exists)
+    config, parts, problems = examine(document, nodes, found=found, look=look)
     layout = lay_out(_placeable(parts, nodes), nodes)
     problems.extend(layout.problems)
     if config is None or problems:
@@ -56,21 +49,21 @@ def examine(
     nodes: Sequence[Machine],
     *,
     found: Iterable[Problem] = (),
-    exists: Exists = exists_here,
+    look: Look = look_here,
 ) -> tuple[Config | None, Parts, list[Problem]]:
     """Return the config with its default filled in, its readable parts, and what is wrong apart from room."""
     config, parts, complaints = read(document)
-    problems = [*found, *complaints, *_contradictions(parts, nodes, exists)]
+    problems = [*found, *complaints, *_contradictions(parts, nodes, look)]
     default = default_of(parts)
     if isinstance(default, Problem):
         return None, parts, [*problems, default]
     return config and config.model_copy(update={"default": default}), parts, problems
 
 
-def _contradictions(parts: Parts, nodes: Sequence[Machine], exists: Exists) -> Iterator[Problem]:
+def _contradictions(parts: Parts, nodes: Sequence[Machine], look: Look) -> Iterator[Problem]:
     yield from misnamed(parts)
     yield from contradictory(parts)
-    yield from sourceless(parts, exists)
+    yield from sourceless(parts, look)
     yield from ill_equipped(parts, nodes)
     yield from dangling(parts)
     yield from circular(parts)

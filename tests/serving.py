@@ -19,7 +19,6 @@ import httpx
 import psutil
 import yaml
 
-
 TERCET = str(Path(sys.executable).with_name("tercet"))
 
 
@@ -120,6 +119,9 @@ class Serving:
             for process in left:
                 if process.is_running():
                     process.kill()
+            self._reader.join(timeout=10)
+            if self.process.stdout is not None:
+                self.process.stdout.close()
 
 
 def _title(process: psutil.Process) -> str:

@@ -1,32 +1,41 @@
-"""Where checkpoints come from: a demo that exists, a folder that is there, or a Hugging Face id."""
+"""Where checkpoints come from: a demo that exists, a folder that holds a model, or a Hugging Face id."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from cluster.parts import Parts
 from cluster.problems import Problem, path_of, shown
+from deployments.engines.checkpoints.store import DEMO, DEMOS, HUB_ID, is_checkpoint
 from deployments.strict import nearest
 
-DEMO = ("demo/dense", "demo/moe", "demo/distilled")
-_HUB = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+Look = Callable[[str], str | None]
 
 
-def sourceless(parts: Parts, exists: Callable[[str], bool]) -> Iterator[Problem]:
+def look_here(folder: str) -> str | None:
+    """Say why *folder* on this machine holds no model, or None when it does."""
+    path = Path(folder).expanduser()
+    if not path.is_dir():
+        return "is no folder on this machine"
+    return None if is_checkpoint(path) else "holds no config.json; point at a folder that a model was saved to"
+
+
+def sourceless(parts: Parts, look: Look) -> Iterator[Problem]:
     """Find sources that are certain to give no checkpoint; synthetic engines load none."""
     for name, model in parts.models.items():
-        rule = _rule(model.source, exists) if model.runtime == "vllm" else None
+        rule = _rule(model.source, look) if model.runtime == "vllm" else None
         if rule and parts.sound("models", name, "runtime"):
             message = f"{shown(model.source)} {rule}"
             yield Problem(path=path_of(("models", name, "source")), message=message, value=model.source)
 
 
-def _rule(source: str, exists: Callable[[str], bool]) -> str | None:
-    if source.startswith("demo/"):
-        return None if source in DEMO else f"is not a demo checkpoint; {nearest(source, DEMO)}"
+def _rule(source: str, look: Look) -> str | None:
+    if source.startswith(DEMO):
+        demos = [DEMO + name for name in DEMOS]
+        return None if source in demos else f"is not a demo checkpoint; {nearest(source, demos)}"
     if source.startswith(("/", ".", "~")):
-        return None if exists(source) else "does not exist on this machine"
-    if _HUB.fullmatch(source) or exists(source):
+        return look(source)
+    if HUB_ID.fullmatch(source) or look(source) is None:
         return None
-    return "is neither a folder nor a Hugging Face id such as org/name"
+    return "is neither a folder that holds a model nor a Hugging Face id such as org/name"

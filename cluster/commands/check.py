@@ -14,7 +14,7 @@ from cluster.plan import Machine
 from cluster.report import report
 
 
-def check(  # noqa: PLR0917 - options are named
+def check(
     file: Annotated[Path, typer.Argument(help="The Tercet document.")],
     against: Annotated[Path | None, typer.Option(help="Say what changes from this older document.")] = None,
     nodes: Annotated[int, typer.Option(min=1, help="Plan for so many machines.")] = 1,

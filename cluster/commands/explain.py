@@ -22,7 +22,7 @@ from deployments.graph.explain import render
 from deployments.request import Context, Request
 
 
-def explain(  # noqa: PLR0917 - options are named
+def explain(
     file: Annotated[Path, typer.Argument(help="The Tercet document.")],
     prompt: Annotated[str, typer.Option(help="What the client says; - reads it from standard input.")],
     model: Annotated[str, typer.Option(help="The model or graph node asked for; the default if not given.")] = "",

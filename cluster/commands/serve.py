@@ -9,12 +9,10 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 
 from cluster.commands.problems_shown import plan_or_exit
 from cluster.machine import this_machine
-from cluster.memory import shortage
 from cluster.plan import Plan
 from cluster.progress import Progress, clock, waiting_for
 from cluster.run_state import state_dir
@@ -27,7 +25,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Listen here instead of gateway.port.")] = None,
 ) -> None:
     """Serve a configuration on this machine until interrupted."""
-    from cluster.lifecycle import CannotServeError, deploy, local_cluster, take_down  # noqa: PLC0415 - imports Ray
+    from cluster.lifecycle import CannotServeError, deploy, local_cluster, refuse_shortage, take_down  # noqa: PLC0415 - imports Ray
 
     began_s = time.monotonic()
     plan = plan_or_exit(file, port=port, nodes=(this_machine(),))
@@ -35,9 +33,7 @@ def serve(
     _listen_for_signals(stop)
     directory = state_dir(plan.gateway.port)
     try:
-        short = shortage(plan, psutil.virtual_memory().available)
-        if short:
-            raise CannotServeError(short)
+        refuse_shortage(plan)
         print(f"Starting {', '.join(pool.name for pool in plan.pools)} behind {_http(plan)}", flush=True)
         with local_cluster(plan, directory, cpus=os.cpu_count() or 1):
             _listen_for_signals(stop)  # again: starting Ray puts handlers of its own in place
@@ -83,9 +79,10 @@ def _http(plan: Plan) -> str:
 
 
 def _greeting(plan: Plan, took_s: float) -> str:
+    body = '{"messages": [{"role": "user", "content": "What is the capital of France?"}], "max_tokens": 32}'
     return f"""Ready after {clock(took_s)}. Try:
 
   curl {_http(plan)}/v1/chat/completions -H 'Content-Type: application/json' \\
-    -d '{{"messages": [{{"role": "user", "content": "What is the capital of France?"}}], "max_tokens": 32, "temperature": 0}}'
+    -d '{body}'
 
 Ctrl-C drains and stops."""

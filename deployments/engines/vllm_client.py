@@ -44,6 +44,11 @@ class WatchedLLM(AsyncLLM):  # type: ignore[misc]
             merged.outputs.sort(key=lambda choice: choice.index)
             yield merged
 
+    def __del__(self) -> None:
+        """Do as AsyncLLM does, without its complaint when the interpreter has already taken its modules away."""
+        if not sys.is_finalizing():
+            super().__del__()
+
 
 def _first_and_last(sampling_params: SamplingParams) -> SamplingParams:
     """Ask for two outputs, the first token and all the rest: FINAL_ONLY would keep the first token's time from us."""

@@ -11,6 +11,7 @@ from starlette.requests import Request as HttpRequest
 
 from deployments.errors import BodyTooLarge, Invalid, UnsupportedMedia
 
+MAX_DEPTH = 100
 _DRAIN_S = 2.0
 _DRAIN_BYTES = 64 * 2**20
 
@@ -45,7 +46,20 @@ def decode(body: bytes) -> dict[str, Any]:
         raise Invalid(f"the body is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise Invalid(f"the body must be a JSON object, not {_kind(value)}")
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth(value)
     return value
+
+
+def _check_depth(value: dict[str, Any]) -> None:
+    """Refuse what a later stage, which pickles or validates recursively, might fail on."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        inner = (child for outer in level for child in (outer.values() if isinstance(outer, dict) else outer))
+        level = [child for child in inner if isinstance(child, dict | list)]
+        if not level:
+            return
+    raise Invalid(f"the body is nested too deeply; at most {MAX_DEPTH} levels are read")
 
 
 def _check_media(http: HttpRequest) -> None:

@@ -65,6 +65,7 @@ class Gateway:
         self._transport = transport
         self._fleet = fleet
         self._demand = Demand(clock)
+        self._view: FleetView | None = None
         self._seen_ready = False
         self.live = self._compile(settings)
 
@@ -77,8 +78,13 @@ class Gateway:
         return GatewaySignals(gateway=self.name, at_s=now_s, pools=self._demand.read())
 
     def readiness(self) -> Readiness:
-        """Say whether this gateway should be sent traffic."""
-        settings, view = self.live.settings, self._fleet()
+        """Say whether this gateway should be sent traffic.
+
+        A controller that starts anew knows no pools for a while; what the last one said holds until then.
+        """
+        told = self._fleet()
+        self._view = told if told is not None and told.pools else self._view
+        settings, view = self.live.settings, self._view
         self._seen_ready = self._seen_ready or (view is not None and not missing_at_start(settings, view))
         return judge(settings, view, started=self._seen_ready, draining=self.draining)
 

@@ -38,18 +38,15 @@ def missing_at_start(settings: GatewaySettings, view: FleetView | None) -> list[
 def judge(settings: GatewaySettings, view: FleetView | None, *, started: bool, draining: bool) -> Readiness:
     """Judge a gateway; *started* tells that all pools have once been ready.
 
-    A pool that may have no replicas counts as able to answer: it grows when a request comes.
+    A pool that was scaled to zero counts as able to answer: it grows when a request comes.
     """
     pools = {name: view.pools.get(name, _NOTHING) if view else _NOTHING for name in settings.models}
     if draining:
         return Readiness(ready=False, reason="draining", pools=pools)
     if not started and (missing := missing_at_start(settings, view)):
         return Readiness(ready=False, reason=f"waiting for {', '.join(missing)}", pools=pools)
-    able = [
-        name
-        for name in sorted(reachable(settings.default, settings.graph))
-        if pools[name].ready > 0 or settings.models[name].min_replicas == 0
-    ]
+    reached = sorted(reachable(settings.default, settings.graph))
+    able = [name for name in reached if pools[name].ready > 0 or pools[name].scaled_to_zero]
     if not able:
         return Readiness(
             ready=False, reason=f"no pool that {settings.default} leads to has a ready replica", pools=pools

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,7 +24,7 @@ def _clock_time(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
         return time(value // 60, value % 60)
     try:
-        return value if isinstance(value, time) else time.fromisoformat(value)
+        return value if isinstance(value, time) else datetime.strptime(value, "%H:%M").time()
     except (TypeError, ValueError):
         raise ValueError("is not a time of day such as 22:00") from None
 
@@ -84,7 +84,7 @@ class TimeOfDay(Strict):
 
     @field_serializer("start", "end")
     def _short(self, value: time) -> str:
-        return value.isoformat("minutes" if not value.second else "auto")
+        return value.isoformat("minutes")
 
 
 class When(Strict):

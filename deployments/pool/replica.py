@@ -35,7 +35,7 @@ class EngineReplica:
     ``slots + max_waiting`` in flight is answered Overloaded instead of being queued.
     """
 
-    async def __init__(self, spec: dict[str, Any]) -> None:
+    async def __init__(self, spec: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve awaits it
         self._spec = spec
         self._replica = serve.get_replica_context().replica_id.unique_id
         self._stage: tuple[Stage, float] = ("placed", time.time())
@@ -79,8 +79,8 @@ class EngineReplica:
         try:
             async with aclosing(self._engine.generate(call.request, context)) as frames:  # type: ignore[type-var]
                 async for frame in frames:
-                    yield frame if frame.head is None else replace(
-                        frame, head=replace(frame.head, replica=self._replica)
+                    yield (
+                        frame if frame.head is None else replace(frame, head=replace(frame.head, replica=self._replica))
                     )
         except EngineFailed as error:
             self._leave_if_broken()

@@ -117,6 +117,3 @@ async def _next(stream: Any, pool: str) -> Message | None:
             raise EngineFailed(f"a replica of {pool} was lost", retry_after_s=1.0) from error
         raise
     return message
-
-
-

@@ -8,7 +8,7 @@ import pytest
 from cluster.document import parse
 from cluster.resolve import resolve
 from deployments.engines.cpu_settings import CUSTOM_OPS, EAGER
-from tests.cluster.builders import LAPTOP, machine
+from tests.cluster.builders import LAPTOP, look, machine
 
 
 def model(rest: str) -> str:
@@ -224,8 +224,8 @@ BAD = {
         "models: {a: {family: dense, source: demo/dens}, b: {family: moe, source: /no/where}, c: {family: moe, source: a b}}\ndefault: a\n",
         [
             "models.a.source: \"demo/dens\" is not a demo checkpoint; did you mean demo/dense? known: demo/dense, demo/distilled, demo/moe",
-            "models.b.source: \"/no/where\" does not exist on this machine",
-            "models.c.source: \"a b\" is neither a folder nor a Hugging Face id such as org/name",
+            "models.b.source: \"/no/where\" is not there",
+            "models.c.source: \"a b\" is neither a folder that holds a model nor a Hugging Face id such as org/name",
         ],
     ),
     "no obvious default": (
@@ -348,7 +348,7 @@ autoscale: {mode: sleepy}
 def lines(text, nodes=LAPTOP):
     """Return what is printed about *text*."""
     raw, found = parse(text, "config")
-    result = list(found) if found and not raw else resolve(raw, nodes, found=found, exists=lambda _: False)
+    result = list(found) if found and not raw else resolve(raw, nodes, found=found, look=look)
     assert isinstance(result, list), "no problem was found"
     return [str(problem) for problem in result]
 
@@ -422,3 +422,10 @@ def test_reads_words_that_older_yaml_takes_for_something_else():
     assert raw == {
         "a": "no", "b": "on", "c": "22:00", "d": 1e-4, "e": 10, "f": "2026-01-31", "g": True, "h": None, "i": 31,
     }  # fmt: skip
+
+
+def test_a_name_cannot_write_to_the_terminal():
+    """Escape sequences, line breaks and lone surrogates of a document are not printed as they are."""
+    told = lines('models: {"a\\e[31m\\nb": {family: dense, source: "\\ud800"}}\ndefault: nobody\n')
+    assert len(told) == 3
+    assert all(line.isprintable() for line in told)

@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoscale.spec import AutoscaleSpec
+from cluster.checks.source import look_here
 from cluster.document import load, parse
 from cluster.plan import Plan
 from cluster.problems import Problem
 from cluster.resolve import resolve
 from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.gateway.settings import GatewaySettings
-from tests.cluster.builders import LAPTOP, complaints, document, machine, model, planned
+from tests.cluster.builders import LAPTOP, complaints, document, look, machine, model, planned
 from tests.cluster.test_examples import EXAMPLES
 
 KEYS = st.sampled_from(
@@ -40,21 +41,21 @@ TREES = st.recursive(
 
 def settled(raw, nodes=LAPTOP):
     """Resolve *raw* and check that the outcome is a plan or problems that can be printed."""
-    outcome = resolve(raw, nodes, exists=lambda _: False)
+    outcome = resolve(raw, nodes, look=look)
     assert isinstance(outcome, Plan) or (outcome and all(isinstance(problem, Problem) for problem in outcome))
     if isinstance(outcome, list):
-        assert all("\n" not in str(problem) for problem in outcome)
+        assert all(str(problem).isprintable() for problem in outcome)
     return outcome
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(KEYS | st.text(max_size=4), TREES, max_size=5))
 def test_any_tree_gives_a_plan_or_problems(raw):
     """Nothing that a document may hold raises."""
     settled(raw)
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.data())
 def test_a_broken_example_gives_a_plan_or_problems(data):
     """Nothing raises however a good document is damaged, wherever the damage lies."""
@@ -77,7 +78,8 @@ def test_any_text_is_read_or_refused(text):
     """Nothing that a file may hold raises."""
     raw, found = parse(text, "config")
     assert isinstance(raw, dict)
-    assert raw or found or text.strip() == "{}" or not isinstance(yaml.safe_load(text), str)
+    assert all(str(problem).isprintable() for problem in found)
+    settled(raw)
 
 
 def test_the_parts_read_their_settings():
@@ -142,8 +144,16 @@ def test_a_local_checkpoint_must_be_there():
     assert planned(document(models={"dense": model(source="/models/here")})).pools[0].source == "/models/here"
     assert planned(document(models={"dense": model(source="org/name")})).pools[0].source == "org/name"
     assert complaints(document(models={"dense": model(source="./gone")})) == [
-        'models.dense.source: "./gone" does not exist on this machine'
+        'models.dense.source: "./gone" is not there'
     ]
+
+
+def test_a_folder_without_a_model_is_no_checkpoint(tmp_path):
+    """What is there is looked at: a folder, and a model's config in it."""
+    assert look_here(str(tmp_path / "gone")) == "is no folder on this machine"
+    assert look_here(str(tmp_path)) == "holds no config.json; point at a folder that a model was saved to"
+    (tmp_path / "config.json").write_text("{}")
+    assert look_here(str(tmp_path)) is None
 
 
 def test_a_mistake_in_one_pool_hides_nothing_of_another():

@@ -167,6 +167,4 @@ def test_a_killed_pool_is_answered_by_its_fallback_and_heals(trio: Serving) -> N
     assert fallen.status_code == 200, fallen.text
     assert fallen.headers["x-tercet-model"] != first
     assert f"{first}!" in fallen.headers["x-tercet-path"]
-    until(
-        lambda: chat(trio.url, first, "hi", max_tokens=2).status_code == 200, within_s=300, what=f"{first} healed"
-    )
+    until(lambda: chat(trio.url, first, "hi", max_tokens=2).status_code == 200, within_s=300, what=f"{first} healed")

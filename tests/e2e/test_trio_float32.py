@@ -15,9 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 @pytest.fixture(scope="module")
 def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(
-        laptop(dtype="float32"), tmp_path_factory.mktemp("float32"), ready_within_s=READY_WITHIN_S
-    ) as one:
+    with serving(laptop(dtype="float32"), tmp_path_factory.mktemp("float32"), ready_within_s=READY_WITHIN_S) as one:
         yield one
 
 

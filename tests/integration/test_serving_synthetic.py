@@ -78,7 +78,8 @@ def test_streams_tokens_and_ends_with_done(cluster: Serving) -> None:
     ) as response:
         events = [line.removeprefix("data: ") for line in response.iter_lines() if line]
     assert response.headers["content-type"].startswith("text/event-stream")
-    assert events[-1] == "[DONE]" and events.count("[DONE]") == 1
+    assert events[-1] == "[DONE]"
+    assert events.count("[DONE]") == 1
     assert [json.loads(event)["choices"] for event in events[:-1]]
 
 
@@ -137,7 +138,8 @@ def test_a_pool_grows_under_a_burst_and_shrinks_again_without_losing_a_request(c
     until(shrunk, within_s=90, what="dense back at one replica")
     assert answered >= 40
     reasons = [d["reason"] for d in cluster.status()["decisions"] if d["pool"] == "dense"]
-    assert reasons and all(reasons)
+    assert reasons
+    assert all(reasons)
 
 
 def _ready(cluster: Serving) -> int:

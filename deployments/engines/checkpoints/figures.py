@@ -8,8 +8,8 @@ import torch
 
 from deployments.engines.checkpoints import answers, divergence, models, speed
 from deployments.engines.checkpoints.packing import Rows
-from deployments.engines.checkpoints.questions import QUESTIONS, right
 from deployments.engines.checkpoints.progress import Report
+from deployments.engines.checkpoints.questions import QUESTIONS, right
 
 
 def compared(served: Mapping[str, Any], tokenizer: Any, rows: Rows, report: Report) -> dict[str, dict[str, Any]]:

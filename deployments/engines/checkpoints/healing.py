@@ -45,8 +45,9 @@ def heal(
 def _adapted(student: Any, rank: int, first: int) -> Any:
     for weight in student.parameters():
         weight.requires_grad_(False)
-    layers = list(range(first, student.config.num_hidden_layers))
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", layers_to_transform=layers)
+    names = {id(module): name for name, module in student.named_modules() if isinstance(module, torch.nn.Linear)}
+    adapted = [names[id(module)] for layer in student.base_model.layers[first:] for module in layer.modules() if id(module) in names]
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=adapted)
     return inject_adapter_in_model(config, student)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -154,3 +155,30 @@ def test_another_configuration_is_followed_at_once_and_keeps_what_was_heard() ->
     plant.loop.configure([wider], plant.loop.spec)
     assert plant.loop.targets(plant.now_s) == {}
     assert plant.second(in_flight=6) == 3
+
+
+def test_late_first_tokens_add_one_replica_per_cold_start_and_window() -> None:
+    """Twenty seconds of starting and ten of old measurements pass before the next replica is asked for."""
+    control = loop(high=9, queue={"ttft_window": 10.0, "target_utilization": 1.0})
+    began_s, asked_s = [-100.0], []
+    for now_s in map(float, range(100)):
+        answers = 2 * int(now_s)
+        demand = PoolDemand(in_flight=1, arrivals_total=answers, ttft=histogram(*[3.0] * answers))
+        control.hear_gateway(gateway_signals(at_s=now_s, dense=demand), now_s)
+        ready = [when_s + 20.0 <= now_s for when_s in began_s]
+        for index, when_s in enumerate(began_s):
+            if ready[index]:
+                signals = replica_signals(f"r{index}", at_s=now_s, slots=4, stage_since_s=when_s + 20.0)
+                control.hear_replica(signals, now_s)
+        replicas = tuple(
+            ServedReplica(replica=f"r{index}", state="running" if is_ready else "starting")
+            for index, is_ready in enumerate(ready)
+        )
+        pool = ServedPool(target=len(replicas), replicas=replicas)
+        control.step(Served(at_s=now_s, pools={"dense": pool}), now_s)
+        added = control.targets(now_s)["dense"] - len(replicas)
+        assert added in {0, 1}
+        began_s += [now_s] * added
+        asked_s += [now_s] * added
+    assert len(asked_s) >= 3
+    assert all(later - earlier >= 30 for earlier, later in pairwise(asked_s))
