@@ -129,7 +129,7 @@ def pool_app(pool: PoolPlan, *, state_dir: Path, cache: str | None) -> serve.App
         "family": pool.family,
         "source": pool.source,
         "runtime": pool.runtime,
-        "engine": dict(pool.engine),
+        "engine": {**_executor(pool), **pool.engine},
         "synthetic": dict(pool.synthetic),
         "pinned_cores": pool.pinned_cores,
         "controller": list(CONTROLLER),
@@ -158,9 +158,17 @@ def pool_app(pool: PoolPlan, *, state_dir: Path, cache: str | None) -> serve.App
     return root.bind(engine.bind(spec))
 
 
+def _executor(pool: PoolPlan) -> dict[str, Any]:
+    """Let vLLM find its ranks in the replica's bundles where there are several."""
+    return {"distributed_executor_backend": "ray"} if pool.runtime == "vllm" and len(pool.bundles) > 1 else {}
+
+
 def _placement(pool: PoolPlan) -> dict[str, Any]:
-    """Return the placement group of a replica, which only engines of several ranks or GPUs need."""
-    if pool.gpus == 0 and len(pool.bundles) == 1:
+    """Return the placement group of a replica whose ranks are processes of their own, spread over its bundles.
+
+    The replica itself sits in the first bundle and takes no GPU; vLLM's Ray executor puts one rank into each bundle.
+    """
+    if len(pool.bundles) == 1:
         return {}
     return {
         "placement_group_bundles": [dict(bundle) for bundle in pool.bundles],
@@ -169,10 +177,9 @@ def _placement(pool: PoolPlan) -> dict[str, Any]:
 
 
 def _ray_actor_options(pool: PoolPlan) -> dict[str, Any]:
-    if _placement(pool):
-        # The replica's own process sits in the first bundle; its ranks take the GPUs.
-        return {"num_cpus": dict(pool.bundles[0]).get("CPU", 0)}
-    options: dict[str, Any] = {"num_cpus": pool.cpus}
+    if len(pool.bundles) > 1:
+        return {"num_cpus": 0}
+    options: dict[str, Any] = {"num_cpus": pool.cpus, "num_gpus": pool.gpus}
     return options if pool.memory is None else {**options, "memory": pool.memory}
 
 

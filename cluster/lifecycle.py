@@ -14,13 +14,16 @@ import resource
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
 from cluster.environment import serving_environment
+from cluster.failure import cause
 from cluster.memory import shortage
 from cluster.plan import Plan
 from cluster.ports import free_ports, in_use
@@ -30,6 +33,7 @@ NAMESPACE = "tercet"
 OBJECT_STORE_BYTES = 256 * 2**20
 # Ray replaces 127.0.0.1 by an address that other machines reach; another address of the loopback network it keeps.
 LOOPBACK = "127.0.0.2"
+POOL_STOP_S = 30.0
 MAX_CONNECTIONS = 20_000
 _PORT_NAMES = ("fallback_http", "fallback_grpc", "haproxy_stats", "haproxy_metrics")
 
@@ -162,25 +166,41 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
 
 
 def fleet_status(deadline_s: float = 5.0) -> dict[str, Any]:
-    """Return the fleet controller's status of the cluster that this process is connected to."""
+    """Return the fleet controller's status of the cluster that this process is connected to.
+
+    Raises CannotServeError when the controller does not answer in time.
+    """
     import ray  # noqa: PLC0415
 
     from cluster.app import CONTROLLER  # noqa: PLC0415
 
-    controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
-    status: dict[str, Any] = ray.get(controller.status.remote(), timeout=deadline_s)
+    try:
+        controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
+        status: dict[str, Any] = ray.get(controller.status.remote(), timeout=deadline_s)
+    except (ray.exceptions.RayError, ValueError) as error:
+        raise CannotServeError(
+            "the fleet controller does not answer: it restarts by itself within seconds; try again."
+        ) from error
     return status
 
 
 def deployment_failures() -> Mapping[str, str]:
-    """Return, by application, why Serve says that it cannot be deployed."""
+    """Return, by application, in one sentence why Serve gave it up."""
     from ray import serve  # noqa: PLC0415
 
     return {
-        name: next((d.message for d in app.deployments.values() if d.message), app.message)
+        name: cause(next((one.message for one in app.deployments.values() if one.message), app.message))
         for name, app in serve.status().applications.items()
-        if app.status in {"DEPLOY_FAILED", "UNHEALTHY"}
+        if app.status == "DEPLOY_FAILED"
     }
+
+
+def answers(http: str) -> bool:
+    """Say whether the gateway answers and finds itself ready."""
+    try:
+        return httpx.get(f"{http}/ready", timeout=2.0).status_code == HTTPStatus.OK
+    except httpx.HTTPError:
+        return False
 
 
 @contextlib.contextmanager
@@ -200,13 +220,23 @@ def attached(directory: Path) -> Iterator[RunState]:
 
 
 def take_down(drain_s: float) -> None:
-    """Delete the gateway first, so that no new request arrives, then the pools; streams finish within *drain_s*."""
+    """Delete the gateway first, so that no new request arrives, then the pools; streams finish within *drain_s*.
+
+    Serve's own system processes are left to the end of the cluster: there is nothing in them to drain.
+    """
     from ray import serve  # noqa: PLC0415
 
     from cluster.app import GATEWAY_APP  # noqa: PLC0415
 
-    serve.delete(GATEWAY_APP, _blocking=False)
-    until = time.monotonic() + drain_s
-    while GATEWAY_APP in serve.status().applications and time.monotonic() < until:
+    _delete([GATEWAY_APP], within_s=drain_s)
+    _delete(list(serve.status().applications), within_s=POOL_STOP_S)
+
+
+def _delete(names: Sequence[str], *, within_s: float) -> None:
+    from ray import serve  # noqa: PLC0415
+
+    for name in names:
+        serve.delete(name, _blocking=False)
+    until = time.monotonic() + within_s
+    while set(names) & set(serve.status().applications) and time.monotonic() < until:
         time.sleep(0.25)
-    serve.shutdown()

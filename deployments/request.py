@@ -64,7 +64,8 @@ class Frame:
 
     A streamed answer's frames hold whole server-sent events; any other answer is one frame with the whole JSON body.
     ``text`` is the first choice's delta, ``tokens`` the completion tokens in this frame over all choices,
-    ``prompt_tokens`` is set on the frame that reports usage. ``head`` is set on the first frame and only there.
+    ``prompt_tokens`` is set on the frame that reports usage. ``head`` is set on a branch's first frame and only there;
+    an answer that is not streamed sends it early, on a frame without data, when the first token exists.
     """
 
     data: bytes

@@ -15,10 +15,14 @@ USUAL = Recipe()
 
 
 def distill(
-    teacher: Annotated[str, typer.Argument(help="A Llama-architecture model: a directory, demo/NAME or a Hugging Face id.")],
+    teacher: Annotated[
+        str, typer.Argument(help="A Llama-architecture model: a directory, demo/NAME or a Hugging Face id.")
+    ],
     drop_layers: Annotated[int, typer.Option(min=1, help="How many of the teacher's layers the student does without.")],
     out: Annotated[Path, typer.Option(file_okay=False, help="Where the student goes; serve it with `source: OUT`.")],
-    data: Annotated[Path | None, typer.Option(dir_okay=False, exists=True, help="Prompts of your own, one a line.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(dir_okay=False, exists=True, help="Prompts of your own, one a line.")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = USUAL.steps,
     batch: Annotated[int, typer.Option(min=1, help="Rows of 512 tokens a step.")] = USUAL.batch,
     rank: Annotated[int, typer.Option(min=1, help="Rank of the difference that heals.")] = USUAL.rank,

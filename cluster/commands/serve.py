@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +39,7 @@ def serve(
         with local_cluster(plan, directory, cpus=os.cpu_count() or 1):
             _listen_for_signals(stop)  # again: starting Ray puts handlers of its own in place
             deploy(plan, directory, cache=os.environ.get("TERCET_CACHE"))
-            if _wait_until_ready(began_s, stop):
+            if _wait_until_ready(plan, began_s, stop):
                 print(_greeting(plan, time.monotonic() - began_s), flush=True)
                 stop.wait()
             print("Draining: running requests finish, new ones are refused.", flush=True)
@@ -54,24 +55,35 @@ def _listen_for_signals(stop: threading.Event) -> None:
         signal.signal(number, lambda *_: stop.set())
 
 
-def _wait_until_ready(began_s: float, stop: threading.Event) -> bool:
+def _wait_until_ready(plan: Plan, began_s: float, stop: threading.Event) -> bool:
     """Report progress until every pool can answer; False when asked to stop meanwhile."""
-    from cluster.lifecycle import CannotServeError, deployment_failures, fleet_status  # noqa: PLC0415
+    from cluster.lifecycle import CannotServeError, answers, deployment_failures  # noqa: PLC0415
 
     progress = Progress(began_s)
-    pools: dict[str, object] = {}
+    pools: Mapping[str, Any] = {}
     while time.monotonic() - began_s < START_DEADLINE_S:
-        pools = fleet_status()["pools"]
+        pools = _pools() or pools
         for line in progress.lines(pools, time.monotonic()):
             print(line, flush=True)
-        if not waiting_for(pools):
+        if pools and not waiting_for(pools) and answers(_http(plan)):
             return True
         failed = deployment_failures()
         if failed:
             raise CannotServeError("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
         if stop.wait(1.0):
             return False
-    raise CannotServeError(f"not ready after {clock(START_DEADLINE_S)}: {', '.join(waiting_for(pools))}")
+    raise CannotServeError(f"not ready after {clock(START_DEADLINE_S)}: {', '.join(waiting_for(pools)) or 'gateway'}")
+
+
+def _pools() -> Mapping[str, Any]:
+    """Return the controller's view of the pools; nothing while it is too busy to answer, which a start can make it."""
+    from cluster.lifecycle import CannotServeError, fleet_status  # noqa: PLC0415
+
+    try:
+        pools: Mapping[str, Any] = fleet_status()["pools"]
+    except CannotServeError:
+        return {}
+    return pools
 
 
 def _http(plan: Plan) -> str:

@@ -25,6 +25,10 @@ class Engine(Protocol):
 
     Called from one event loop. ``generate`` raises a ServingError before its first frame where it refuses; closing the
     stream, or ``abort``, frees the sequence at the next step. ``signals`` is cheap and never blocks.
+
+    An answer that is not streamed comes as two frames: one with the head and no bytes as soon as a first token exists,
+    so that whoever waits for it can tell slow from silent, then one with the body. A reader that lags gets everything
+    it has not read yet as one frame, down to a single frame for the whole answer.
     """
 
     async def start(self) -> EngineInfo:
@@ -36,7 +40,7 @@ class Engine(Protocol):
         ...
 
     async def abort(self, request_id: str) -> None:
-        """End a request early; an unknown id is nothing to do."""
+        """End a request early, its reader with EngineFailed; an unknown id is nothing to do."""
         ...
 
     async def check(self) -> None:

@@ -14,6 +14,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 _RAISED = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception|Interrupt)): (.+)$")
 _LIMIT = 400
 
@@ -64,5 +66,9 @@ def cause(log: str) -> str | None:
 
 def sentence(error: BaseException) -> str:
     """Say in one line what *error* is about."""
+    if isinstance(error, ValidationError):
+        # Its own text begins with a count and a class.
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return " ".join(str(first["msg"]).removeprefix("Value error, ").split())[:_LIMIT]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:_LIMIT]

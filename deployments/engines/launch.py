@@ -55,14 +55,13 @@ def _checkpoint(pool_spec: Mapping[str, Any]) -> str:
 def _vllm(pool_spec: Mapping[str, Any], replica: str, checkpoint: str, stage: OnStage) -> VllmEngine:
     # Importing vllm takes ten seconds and 700 MB: only the process that runs an engine pays.
     from deployments.engines.vllm import VllmEngine  # noqa: PLC0415
+    from deployments.engines.vllm_start import VllmSettings  # noqa: PLC0415
 
-    return VllmEngine(
-        pool_spec["name"],
-        pool_spec.get("pool", pool_spec["name"]),
-        replica,
-        checkpoint,
-        pool_spec.get("engine") or {},
+    settings = VllmSettings(
+        name=pool_spec["name"],
+        checkpoint=checkpoint,
+        arguments=pool_spec.get("engine") or {},
         family=pool_spec["family"],
         cores=pool_spec.get("cores"),
-        stage=stage,
     )
+    return VllmEngine(pool_spec.get("pool", settings.name), replica, settings, stage=stage)

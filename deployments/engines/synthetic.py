@@ -184,5 +184,7 @@ class SyntheticEngine:
             self._forget(stream)
 
     def _raise_if_broken(self) -> None:
+        if self._broken is None and (self._loop is None or self._loop.done()):
+            self._break("its loop has ended")
         if self._broken is not None:
             raise EngineFailed(f"{self._name}: {self._broken}")

@@ -14,6 +14,8 @@ from deployments.engines.wire_fields import Fields, of_body, of_event
 from deployments.errors import EngineFailed, ServingError
 from deployments.request import Context, Frame, Head, Request
 
+CLOSE_S = 5.0
+
 
 class VllmCall:
     """Renders in a task of its own, so that a slow reader never slows the engine and anyone may end the request."""
@@ -39,9 +41,9 @@ class VllmCall:
         self._task.cancel()
 
     async def close(self) -> None:
-        """End the request if it is still running, and wait until the engine has been told."""
+        """End the request if it is still running, and wait until the engine has been told, or does not listen."""
         self._task.cancel()
-        await asyncio.wait([self._task])
+        await asyncio.wait([self._task], timeout=CLOSE_S)
 
     async def _run(self) -> None:
         WATCH.set(self._watch)

@@ -16,11 +16,14 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.logger import DEFAULT_LOGGING_CONFIG
 from vllm.platforms import current_platform
 from vllm.usage.usage_lib import UsageContext
+from vllm.utils.gc_utils import freeze_gc_heap
+from vllm.v1.executor import Executor
 
 from deployments.engines.base import EngineInfo
 from deployments.engines.cpu_settings import Device
 from deployments.engines.last_words import LastWords
 from deployments.engines.vllm_client import WatchedLLM
+from deployments.engines.vllm_executor import LeavingMultiprocExecutor, LeavingUniProcExecutor
 from deployments.engines.vllm_load import Load, LoadLogger
 
 
@@ -46,6 +49,11 @@ class Core:
         """Count the sequences that the engine has and that were neither finished nor aborted."""
         return int(self.llm.get_num_unfinished_requests())
 
+    def hush(self) -> None:
+        """Stop listening to the engine, which would take its own orderly end for a failure."""
+        if self.llm.output_handler is not None:
+            self.llm.output_handler.cancel()
+
     def shutdown(self, timeout_s: float) -> None:
         """End every process, by force after *timeout_s*; blocks."""
         try:
@@ -62,6 +70,11 @@ def device() -> Device:
     return "cpu" if current_platform.is_cpu() else "gpu"
 
 
+def settle() -> None:
+    """Spare the garbage collector all that was made while starting, as vLLM's server does once it serves."""
+    freeze_gc_heap()
+
+
 def ranks(arguments: Namespace) -> int:
     """Count the worker processes of one engine on this node."""
     return int(arguments.tensor_parallel_size) * int(arguments.pipeline_parallel_size)
@@ -71,18 +84,35 @@ def build(arguments: Namespace, load: Load, environment: Mapping[str, str], last
     """Start the engine and wait until its model is loaded; blocks, raises what vLLM raises."""
     before = set(multiprocessing.active_children())
     with _applied({**environment, **last_words.environment(DEFAULT_LOGGING_CONFIG)}):
-        config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config(UsageContext.OPENAI_API_SERVER)
-        if device() == "cpu" and ranks(arguments) == 1 and arguments.distributed_executor_backend is None:
-            # vLLM always forks a worker on CPU because it binds OpenMP threads by the worker's environment. The engine
-            # core inherits ours, which says the same, so the worker can live in it: one process and its imports less.
-            config.parallel_config.distributed_executor_backend = "uni"
-        llm = WatchedLLM.from_vllm_config(
+        config = _configured(arguments)
+        llm = WatchedLLM(
             config,
+            executor_class=_executor(config),
+            log_stats=True,
             usage_context=UsageContext.OPENAI_API_SERVER,
+            log_requests=arguments.enable_log_requests,
             stat_loggers=[lambda *_: LoadLogger(load)],
-            enable_log_requests=arguments.enable_log_requests,
         )
     return Core(llm, config, tuple(set(multiprocessing.active_children()) - before))
+
+
+def _configured(arguments: Namespace) -> VllmConfig:
+    chosen = arguments.distributed_executor_backend
+    if device() == "cpu" and chosen is None:
+        # Inside a placement group vLLM would choose Ray's executor, which is made for GPUs.
+        arguments.distributed_executor_backend = "mp"
+    config = AsyncEngineArgs.from_cli_args(arguments).create_engine_config(UsageContext.OPENAI_API_SERVER)
+    if device() == "cpu" and chosen is None and ranks(arguments) == 1:
+        # vLLM always starts a worker process on CPU, because it binds OpenMP threads by a worker's environment. The
+        # engine core inherits ours, which says the same, so the worker can live in it: a process and its imports less.
+        config.parallel_config.distributed_executor_backend = "uni"
+    return config
+
+
+def _executor(config: VllmConfig) -> type[Executor]:
+    leaving = {"uni": LeavingUniProcExecutor, "mp": LeavingMultiprocExecutor}
+    backend = config.parallel_config.distributed_executor_backend
+    return leaving.get(backend) or Executor.get_class(config)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from deployments.request import Context, Request
 
 
 def warm_up_request(name: str) -> Request:
-    """Ask for a chat-sized answer; a model without a chat template is asked to complete instead by its own error."""
+    """Ask for a short completion, which every model can give, with or without a chat template."""
     body = {"prompt": "The capital of France is the city of", "max_tokens": 16, "temperature": 0}
     return Request(endpoint="completion", model=name, body=body, stream=True)
 

@@ -12,8 +12,9 @@ from deployments.request import Context, Frame, Request
 class Node(Protocol):
     """One step of a serving graph: takes a request, streams its answer.
 
-    The first frame carries a Head. A node raises a ServingError where it cannot answer; closing the stream cancels
-    everything below it.
+    The first frame carries a Head. A frame without data says that the first token exists and commits to nothing: until
+    data was delivered another branch may take over, with a head of its own, and the last head is the valid one. A node
+    raises a ServingError where it cannot answer; closing the stream cancels everything below it.
     """
 
     def __call__(self, request: Request, context: Context) -> AsyncIterator[Frame]: ...

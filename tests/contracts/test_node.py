@@ -80,6 +80,14 @@ def test_an_error_after_data_passes_through(name: str) -> None:
     assert caught.value is error
 
 
+def test_a_timeout_of_something_else_is_not_taken_for_ones_own(name: str) -> None:
+    """A node that limits waits tells its own limit from a TimeoutError that came from below."""
+    error = TimeoutError("a socket's")
+    with pytest.raises(TimeoutError) as caught:
+        leap(collect(build(name, played(error))))
+    assert caught.value is error
+
+
 def test_the_request_is_not_changed(name: str) -> None:
     """What the caller passed is what it still has; the pool sees its own name as the model."""
     transport, request = played(b"a"), chat(model="whatever")

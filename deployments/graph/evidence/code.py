@@ -47,12 +47,25 @@ CODE = (
         ask_only=True,
         words=word_set(
             "function functions method script program bug loop array arrays class constructor decorator thread schema "
-            "repository snippet crawler component hook table database server log module package library query software "
-            "website app deploy cache browser port"
+            "dictionary repository snippet crawler component hook table database server log module package library "
+            "query software website app deploy cache browser port"
         ),
         phrases=(
             "程序", "脚本", "接口", "数据库", "函数", "变量", "模块", "服务器", "缓存", "部署", "打印", "网站",
             "配置", "小程序",
+        ),
+    ),
+    Evidence(
+        name="something done to programs and data",
+        weight=0.5,
+        ask_only=True,
+        words=word_set(
+            "sort iterate append parse loop override import instantiate concatenate dictionary tuple string strings "
+            "variable syntax nested crash crashes terminal compile runtime execute json regex async"
+        ),
+        phrases=(
+            "写一个", "写个", "写一段", "哪里有问题", "有什么问题", "运行", "安装", "怎么写", "调用", "遍历", "输出",
+            "连接",
         ),
     ),
     Evidence(

@@ -23,9 +23,9 @@ EXTRACTION = (
     ),
     Evidence(
         name="a wish to mark something",
-        weight=1.0,
+        weight=0.6,
         ask_only=True,
-        words=word_set("tag highlight underline label mark circle cited mentioned named"),
+        words=word_set("tag highlight underline label mark circle cited mentioned named parse every"),
         phrases=("only the", "just the", "标出", "圈出", "划出", "哪些"),
     ),
     Evidence(
@@ -43,7 +43,7 @@ EXTRACTION = (
         ask_only=True,
         words=word_set(
             "fields entities keys nouns verbs adjectives dates names addresses emails amounts invoice receipt "
-            "prices locations authors places quantities"
+            "prices address locations authors places quantities"
         ),
         phrases=(
             "phone number", "email address", "字段", "实体", "键值", "动词", "名词", "人名", "地名", "挑出来", "姓名",

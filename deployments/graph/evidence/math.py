@@ -52,6 +52,33 @@ MATH = (
         ),
     ),
     Evidence(
+        name="arithmetic in words",
+        weight=1.2,
+        ask_only=True,
+        numbers=2,
+        phrases=(
+            " plus ", " minus ", " times ", "divided by", "multiplied by", "除以", "乘以", "乘上", "加上", "减去",
+            "平方加", "相加", "相乘",
+        ),
+    ),
+    Evidence(
+        name="a question with several numbers",
+        weight=0.5,
+        ask_only=True,
+        numbers=3,
+        phrases=("?", "？", "求", "多少"),
+    ),
+    Evidence(
+        name="a rate",
+        weight=0.4,
+        ask_only=True,
+        numbers=1,
+        phrases=(
+            "per hour", "per day", "per minute", "each day", "each week", "each year", "every hour", "twice as",
+            "half as", "每天", "每小时", "每分钟", "每人", "每本", "每个", "每年", "每千克",
+        ),
+    ),
+    Evidence(
         name="several numbers with units",
         weight=0.6,
         ask_only=True,

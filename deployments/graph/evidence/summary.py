@@ -18,10 +18,10 @@ SUMMARY = (
             "overview outline shorter abridge"
         ),
         phrases=(
-            "tl;dr", "key points", "main points", "main idea", "key takeaways", "takeaways", "boil down",
+            "tl;dr", "key points", "main points", "main idea", "key takeaway", "takeaways", "boil down",
             "in a nutshell", "sum up", "an abstract for", "about in brief", "briefly, what", "short version",
             "important points", "总结", "概括", "摘要", "归纳", "要点", "提炼", "缩写", "大意", "概述", "中心思想",
-            "缩短", "浓缩", "梗概", "提要", "精简", "主要讲", "主要内容", "简述",
+            "缩短", "浓缩", "梗概", "提要", "精简", "压缩成", "压缩到", "主要讲", "主要内容", "简述",
         ),
     ),
     Evidence(

@@ -41,8 +41,8 @@ TRANSLATION = (
         weight=1.3,
         ask_only=True,
         shapes=(re.compile(
-            rf"\b(?:say|mean|what is|what's|write|express|put|call|version of).{{1,60}} in (?:{_LANGUAGES})\b"
-            rf"|\b(?:{_LANGUAGES}) (?:version|equivalent|word) (?:of|for)\b"
+            rf"\b(?:say|mean|what is|what's|write|express|put|call|version of).{{0,60}} in (?:{_LANGUAGES})\b"
+            rf"|\b(?:{_LANGUAGES}) (?:version|equivalent|word|translation)? ?(?:of|for)\b"
             rf"|用.{{1,5}}[语文](?:写|说|讲|表达|怎么|解释|告诉)",
         ),),
     ),
@@ -53,8 +53,14 @@ TRANSLATION = (
         words=word_set(_LANGUAGES.replace("|", " ")),
         phrases=(
             "英语", "英文", "法语", "德语", "日语", "韩语", "俄语", "西班牙语", "意大利语", "葡萄牙语", "阿拉伯语",
-            "粤语", "泰语",
+            "粤语", "泰语", "日文", "法文", "德文", "韩文", "俄文",
         ),
+    ),
+    Evidence(
+        name="a question for a meaning",
+        weight=0.5,
+        ask_only=True,
+        phrases=("是什么意思", "什么意思", " mean?", " means?", "的意思"),
     ),
     Evidence(
         name="a question for foreign words",

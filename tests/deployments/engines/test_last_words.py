@@ -8,8 +8,10 @@ import logging.config
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from deployments.engines.last_words import LastWords, cause, sentence
+from deployments.engines.synthetic_spec import StepTime
 
 LOG = """EngineCore failed to start.
 Traceback (most recent call last):
@@ -38,6 +40,13 @@ def test_an_error_becomes_one_line() -> None:
     """Type and first line, never a stack trace."""
     assert sentence(ValueError("\n  first\nsecond")) == "ValueError: first"
     assert sentence(RuntimeError()) == "RuntimeError: no message"
+
+
+def test_a_validation_error_says_what_is_wrong() -> None:
+    """Not that there is one error in a class nobody has heard of."""
+    with pytest.raises(ValidationError) as failed:
+        StepTime(base_ms=-1)
+    assert sentence(failed.value) == "Input should be greater than or equal to 0"
 
 
 def test_errors_logged_by_a_child_are_read(monkeypatch: pytest.MonkeyPatch) -> None:

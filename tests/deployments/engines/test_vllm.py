@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator
 from importlib.resources import files
@@ -24,6 +26,22 @@ from deployments.errors import EngineFailed
 from tests.deployments.engines.asking import answer, chat, frames
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+
+REPLICA = """
+import asyncio, psutil
+from deployments.engines.launch import build_engine
+
+async def main():
+    spec = {"name": "dense", "family": "dense", "source": "demo/dense", "runtime": "vllm"}
+    engine = await build_engine(spec, "dense#1", lambda _: None)
+    await engine.start()
+    [core] = [child for child in psutil.Process().children() if "EngineCore" in child.name()]
+    print(f"ready {core.pid}", flush=True)
+    await asyncio.Event().wait()
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
 
 
 def spec(**engine: Any) -> dict[str, Any]:
@@ -107,6 +125,19 @@ async def test_a_killed_engine_ends_its_streams_and_fails_its_check(engine: Engi
         await engine.check()
     await engine.stop()
     assert not process.is_running()
+
+
+def test_an_engine_whose_replica_is_killed_goes_with_it() -> None:
+    """kill -9 on the process around the engine leaves no orphan that holds memory and cores."""
+    replica = subprocess.Popen([sys.executable, "-c", REPLICA], stdout=subprocess.PIPE, text=True)
+    try:
+        assert replica.stdout is not None
+        line = next(line for line in replica.stdout if line.startswith("ready "))
+        core = psutil.Process(int(line.split()[1]))
+    finally:
+        replica.kill()
+        replica.wait()
+    core.wait(timeout=30)
 
 
 async def test_vllms_own_metrics_are_in_this_process(engine: Engine) -> None:

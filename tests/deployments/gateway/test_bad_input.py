@@ -233,10 +233,11 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
 )
-FIELDS = st.sampled_from(
-    "model messages prompt stream stream_options temperature top_p n max_tokens max_completion_tokens stop seed logprobs "
-    "top_logprobs tools tool_choice logit_bias response_format user echo suffix best_of presence_penalty".split()
-)
+FIELDS = st.sampled_from([
+    "model", "messages", "prompt", "stream", "stream_options", "temperature", "top_p", "n", "max_tokens", "stop",
+    "seed", "max_completion_tokens", "logprobs", "top_logprobs", "tools", "tool_choice", "logit_bias",
+    "response_format", "user", "echo", "suffix", "best_of", "presence_penalty",
+])  # fmt: skip
 MESSAGES = st.lists(
     st.fixed_dictionaries({"role": st.sampled_from(["user", "system", "x"]), "content": VALUES}), max_size=3
 )

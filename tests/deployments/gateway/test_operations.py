@@ -57,7 +57,7 @@ def test_a_pool_that_the_default_cannot_reach_does_not_count() -> None:
 
 
 def test_a_pool_that_sleeps_counts_as_able() -> None:
-    """A pool scaled to zero grows when a request comes, so traffic must be let in; one that lost its replicas may not."""
+    """A pool scaled to zero grows when a request comes; one that lost its replicas may not."""
     lost = PoolState(ready=0, target=1, starting=1)
     for state, ready in ((replace(lost, scaled_to_zero=True), True), (lost, False)):
         view = FleetView(at_s=0.0, pools={**fleet().pools, "dense": state})

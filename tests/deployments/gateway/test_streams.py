@@ -91,7 +91,7 @@ async def test_an_engine_that_breaks_mid_stream_ends_it_honestly() -> None:
     assert "[DONE]" not in answer.text
 
 
-async def test_a_dying_engine_of_a_fallback_is_replaced_before_and_reported_after_data() -> None:
+async def test_a_dying_engine_is_replaced_before_data_and_reported_after() -> None:
     """The same engine death is another pool's answer for one client and an error event for the other."""
     dying = SyntheticSpec.model_validate({"faults": {"die_after_tokens": 3}, "step": {"base_ms": 1}})
     async with engines(dense=dying) as transport, client(gateway(transport)) as calls:
@@ -129,7 +129,8 @@ async def test_a_body_that_never_ends_is_given_up() -> None:
         url = calls.base_url
         reader, writer = await asyncio.open_connection(url.host, url.port)
         writer.write(
-            f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode()
+            f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            "Content-Length: 100\r\n\r\n{".encode()
         )
         async with asyncio.timeout(20):
             status = await reader.readline()

@@ -45,11 +45,11 @@ def test_tasks_of_prompts_that_the_rules_were_made_from() -> None:
 
 def test_tasks_of_prompts_that_the_rules_never_saw() -> None:
     """Prompts written after the rules are what a stranger's prompt is like."""
-    assert accuracy("held") >= 0.75
+    assert accuracy("held") >= 0.8
 
 
 def test_a_guess_other_than_chat_is_rarely_wrong() -> None:
-    """Where the rules miss they fall back to chat; they do not send a prompt to the wrong specialist."""
+    """Where the rules miss they fall back to chat; they seldom send a prompt to the wrong specialist."""
     guesses = [(subject(row["prompt"]).task.task, row["task"]) for row in PROMPTS]
     named = [(guess, task) for guess, task in guesses if guess != "chat"]
     assert sum(guess == task for guess, task in named) / len(named) >= 0.97

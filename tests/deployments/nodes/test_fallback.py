@@ -71,7 +71,7 @@ def test_a_frame_without_data_does_not_commit() -> None:
 def test_data_commits() -> None:
     """After data was handed up nobody else is asked, whatever happens."""
     transport = Scripted({"dense": [b"a", EngineFailed("died")], "moe": [b"b"]})
-    with pytest.raises(EngineFailed, match="^died$"):
+    with pytest.raises(EngineFailed, match=r"^died$"):
         leap(collect(compiled({"f": {"fallback": ["dense", "moe"]}}, transport)["f"]))
     assert "open moe" not in transport.log
 

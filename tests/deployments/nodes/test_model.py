@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import pytest
 
@@ -21,10 +21,8 @@ def loop_time() -> float:
 async def demand_after(*acts: object, swallow: type[Exception] | tuple[()] = ()) -> PoolDemand:
     demand = Demand(loop_time)
     node = compiled({}, Scripted({"dense": acts}), demand=demand)["dense"]  # type: ignore[dict-item]
-    try:
+    with suppress(swallow):
         await collect(node)
-    except swallow:
-        pass
     return demand.read()["dense"]
 
 

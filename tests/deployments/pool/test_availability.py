@@ -1,0 +1,37 @@
+"""Waiting for a pool is decided from what the controller last said."""
+
+from __future__ import annotations
+
+import pytest
+
+from deployments.errors import NoReplica
+from deployments.pool.availability import refusal
+from deployments.signals import FleetView, PoolState
+
+
+def view(**state: object) -> FleetView:
+    return FleetView(at_s=0.0, pools={"dense": PoolState(**{"ready": 0, "target": 1, "starting": 0, **state})})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        None,
+        FleetView(at_s=0.0, pools={}),
+        view(ready=1),
+        view(scaled_to_zero=True, target=0),
+        view(scaled_to_zero=True, target=1, starting=1),
+    ],
+    ids=["no word yet", "unknown pool", "a replica is ready", "at zero on purpose", "waking from zero"],
+)
+def test_waits_while_a_replica_may_come(seen: FleetView | None) -> None:
+    """Not knowing, having one, or being asleep on purpose are reasons to wait."""
+    assert refusal("dense", seen) is None
+
+
+def test_refuses_a_pool_that_lost_its_replicas() -> None:
+    """A pool that should have replicas and has none is told at once, with advice when to come back."""
+    refused = refusal("dense", view(starting=1))
+    assert isinstance(refused, NoReplica)
+    assert refused.retry_after_s
+    assert "1 starting" in refused.message
