@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from argparse import Namespace
@@ -56,6 +57,7 @@ class Core:
 
     def shutdown(self, timeout_s: float) -> None:
         """End every process, by force after *timeout_s*; blocks."""
+        gc.unfreeze()
         try:
             self.llm.shutdown(timeout=timeout_s)
         finally:

@@ -12,6 +12,7 @@ from deployments.request import Endpoint, Request
 
 MAX_PROMPTS = 1024
 _MAX_TOKENS = 2**31 - 1
+_MAX_REASON_CHARS = 300
 
 _AT = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _MISSING = re.compile(r"^Object missing required field `(\w+)`")
@@ -102,7 +103,7 @@ def _convert(endpoint: Endpoint, body: dict[str, Any]) -> _Chat | _Completion:
 def _invalid(message: str) -> Invalid:
     """Turn msgspec's ``Expected `int`, got `str` - at `$.n` `` into a message that begins with the field."""
     at = _AT.search(message)
-    reason = _AT.sub("", message)
+    reason = _AT.sub("", message)[:_MAX_REASON_CHARS]
     field = (at[1] if at else "").replace("[...]", "")
     missing = _MISSING.match(reason)
     if missing:

@@ -56,6 +56,9 @@ def plan(spec: FallbackSpec, subject: Subject) -> Plan:  # noqa: ARG001 -- the o
     return Plan(order=spec.fallback, why=(f"tries in order {', '.join(spec.fallback)}; moves on when refused{late}",))
 
 
+MOVES_ON = (Rejected, EngineFailed, FirstTokenTimeout)
+
+
 class Fallback:
     """Tries its targets in order until one delivers data."""
 
@@ -88,14 +91,14 @@ class Fallback:
     async def _attempt(self, target: str, request: Request, context: Context) -> AsyncGenerator[Frame]:
         with self._wiring.edge(self._name, target):
             async with closing(self._wiring.node(target)(request, context)) as frames:
-                first = await first_within(frames, self._first_token_s, target)
-                if first is not None:
-                    yield first
-                async for frame in frames:
+                frame = await first_within(frames, self._first_token_s, target)
+                answered = False
+                while frame is not None:
+                    answered = answered or bool(frame.data)
                     yield frame
-
-
-MOVES_ON = (Rejected, EngineFailed, FirstTokenTimeout)
+                    frame = await anext(frames, None)
+                if not answered:
+                    raise EngineFailed(f"{target} ended without an answer")
 
 
 async def first_within(frames: AsyncIterator[Frame], limit_s: float | None, target: str) -> Frame | None:

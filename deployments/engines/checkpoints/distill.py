@@ -57,7 +57,9 @@ def distill(order: Order, report: Report) -> dict[str, Any]:
     pruned = pruning.pruned(teacher, dropped)
     healed = _healed(order, teacher, dropped, split.training, work, report)
     models.save(healed, tokenizer, order.out)
-    measured = figures.compared({"teacher": teacher, "pruned": pruned, "healed": healed}, tokenizer, split.held_out, report)
+    measured = figures.compared(
+        {"teacher": teacher, "pruned": pruned, "healed": healed}, tokenizer, split.held_out, report
+    )
     return _recorded(order, cuts, measured, work)
 
 
@@ -75,7 +77,9 @@ def check_teacher(order: Order, config: Any) -> None:
         raise CheckpointError(f"{order.name} is of architecture {config.model_type}; distill takes a llama teacher")
     if not 0 < order.drop_layers < config.num_hidden_layers - 1:
         layers = config.num_hidden_layers
-        raise CheckpointError(f"--drop-layers {order.drop_layers}: the teacher has {layers} layers; give 1 to {layers - 2}")
+        raise CheckpointError(
+            f"--drop-layers {order.drop_layers}: the teacher has {layers} layers; give 1 to {layers - 2}"
+        )
 
 
 def divided(chats: Sequence[Answered], padding: int) -> Split:
@@ -85,7 +89,9 @@ def divided(chats: Sequence[Answered], padding: int) -> Split:
     training = [chat for chat in chats if tuple(chat.prompt) not in kept]
     first = [chat for chat in chats[:CALIBRATION_PROMPTS] if tuple(chat.prompt) not in kept]
     held_out = [chat for chat in chats if tuple(chat.prompt) in kept]
-    calibration, trained, measured = (pack(part, length=LENGTH, padding=padding) for part in (first, training, held_out))
+    calibration, trained, measured = (
+        pack(part, length=LENGTH, padding=padding) for part in (first, training, held_out)
+    )
     return Split(calibration=calibration.take(slice(CALIBRATION_ROWS)), training=trained, held_out=measured)
 
 
@@ -103,7 +109,9 @@ def _chats(order: Order, teacher: Any, tokenizer: Any, work: Path, report: Repor
     path = work / f"answers-{_digest(order.name, order.recipe.seed, TEMPERATURES, MAX_ANSWER, asked)}.jsonl"
     if not path.exists():
         torch.manual_seed(order.recipe.seed)
-        said = answers.sample(teacher, tokenizer, asked, temperatures=TEMPERATURES, max_tokens=MAX_ANSWER, report=report)
+        said = answers.sample(
+            teacher, tokenizer, asked, temperatures=TEMPERATURES, max_tokens=MAX_ANSWER, report=report
+        )
         answers.save(path, said)
     report(f"answers of the teacher: {path}")
     return answers.load(path)
@@ -117,7 +125,8 @@ def _cuts(order: Order, teacher: Any, rows: Rows, work: Path, report: Report) ->
 
     def cost(dropped: frozenset[int]) -> float:
         with pruning.without(teacher, dropped) as student:
-            return divergence.distance(student, targets, teacher_head, rows)
+            kl: float = divergence.distance(student, targets, teacher_head, rows)
+            return kl
 
     cuts = []
     for cut in pruning.choose(teacher.config.num_hidden_layers, order.drop_layers, cost):

@@ -11,7 +11,7 @@ CHUNK = 256  # tokens whose logits exist at one time: a vocabulary of 49,152 tak
 ROWS = 4
 
 
-class Divergence(torch.autograd.Function):
+class Divergence(torch.autograd.Function):  # type: ignore[misc]
     """Mean KL of two hidden states through their output heads; the gradient reaches the student's hidden states only.
 
     Written out because the head is frozen: softmax minus softmax times the head is the whole gradient, so
@@ -19,7 +19,9 @@ class Divergence(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, student: torch.Tensor, teacher: torch.Tensor, heads: tuple[torch.Tensor, torch.Tensor]) -> Any:
+    def forward(
+        ctx: Any, student: torch.Tensor, teacher: torch.Tensor, heads: tuple[torch.Tensor, torch.Tensor]
+    ) -> Any:
         student_head, teacher_head = heads
         total = torch.zeros((), dtype=torch.float64)
         gradients = []
@@ -38,7 +40,9 @@ class Divergence(torch.autograd.Function):
         return gradient * outer[0].to(gradient.dtype), None, None
 
 
-def kl(student: torch.Tensor, teacher: torch.Tensor, student_head: torch.Tensor, teacher_head: torch.Tensor) -> torch.Tensor:
+def kl(
+    student: torch.Tensor, teacher: torch.Tensor, student_head: torch.Tensor, teacher_head: torch.Tensor
+) -> torch.Tensor:
     """Mean KL over tokens of last hidden states [tokens, width] through heads [vocabulary, width]; differentiable."""
     value: torch.Tensor = Divergence.apply(student, teacher, (student_head, teacher_head))
     return value
@@ -71,7 +75,8 @@ def states(model: Any, rows: Rows) -> torch.Tensor:
 @torch.no_grad()
 def distance(student: Any, targets: torch.Tensor, teacher_head: torch.Tensor, rows: Rows) -> float:
     """Mean KL of *student* over *rows* to a teacher whose states there are *targets*."""
-    return float(kl(states(student, rows), targets, head(student), teacher_head))
+    value: float = kl(states(student, rows), targets, head(student), teacher_head).item()
+    return value
 
 
 def _log_probabilities(state: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

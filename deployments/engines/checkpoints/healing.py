@@ -16,7 +16,13 @@ from deployments.engines.checkpoints.recipe import Recipe
 
 
 def heal(
-    student: Any, rows: Rows, targets: torch.Tensor, teacher_head: torch.Tensor, recipe: Recipe, first: int, report: Report
+    student: Any,
+    rows: Rows,
+    targets: torch.Tensor,
+    teacher_head: torch.Tensor,
+    recipe: Recipe,
+    first: int,
+    report: Report,
 ) -> Difference:
     """Train adapters on the layers from *first* on towards the teacher's states at the counted positions of *rows*."""
     torch.manual_seed(recipe.seed)
@@ -32,7 +38,7 @@ def heal(
         with torch.autocast("cpu", torch.bfloat16):
             states = hidden(model, rows.take(index))
         loss = kl(states, torch.cat([goals[row] for row in index]), student_head, teacher_head)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         schedule.step()
@@ -46,7 +52,12 @@ def _adapted(student: Any, rank: int, first: int) -> Any:
     for weight in student.parameters():
         weight.requires_grad_(False)
     names = {id(module): name for name, module in student.named_modules() if isinstance(module, torch.nn.Linear)}
-    adapted = [names[id(module)] for layer in student.base_model.layers[first:] for module in layer.modules() if id(module) in names]
+    adapted = [
+        names[id(module)]
+        for layer in student.base_model.layers[first:]
+        for module in layer.modules()
+        if id(module) in names
+    ]
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=adapted)
     return inject_adapter_in_model(config, student)
 
@@ -60,7 +71,7 @@ def _rate(step: int, steps: int) -> float:
 
 def _order(rows: int, recipe: Recipe) -> Iterator[list[int]]:
     """Draw batches of distinct rows, a fresh shuffle each time the rows run out."""
-    random = Random(recipe.seed)
+    random = Random(recipe.seed)  # noqa: S311 - an order, not a secret
     waiting: list[int] = []
     for _ in range(recipe.steps):
         while len(waiting) < min(recipe.batch, rows):

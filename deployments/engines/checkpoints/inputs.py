@@ -15,7 +15,9 @@ def mlp_inputs(model: Any, rows: Rows) -> list[torch.Tensor]:
     blocks = [layer.mlp for layer in model.base_model.layers]
     seen: list[list[torch.Tensor]] = [[] for _ in blocks]
     for batch in batches(rows):
-        hooks = [block.register_forward_pre_hook(_into(into, real(batch))) for block, into in zip(blocks, seen, strict=True)]
+        hooks = [
+            block.register_forward_pre_hook(_into(into, real(batch))) for block, into in zip(blocks, seen, strict=True)
+        ]
         try:
             model.base_model(input_ids=batch.ids, position_ids=batch.positions, use_cache=False)
         finally:

@@ -17,7 +17,8 @@ from deployments.engines.checkpoints.upcycling import Mlp
 EXPERTS, CHOSEN = 4, 2
 SIZE = 1280  # neurons an expert, of the 1,536 of the dense MLP
 SHARPNESS = 1.0  # standard deviation of the router's logits
-RIDGE = 0.1
+RIDGE = 0.05
+SWEEPS = 3
 SEED = 0
 
 
@@ -47,13 +48,11 @@ def _fill(block: Any, mlp: Any, inputs: torch.Tensor, size: int, seed: int) -> N
     gate = routing.gate(inputs, EXPERTS, CHOSEN, SHARPNESS, seed).to(block.gate.weight.dtype)
     block.gate.weight.copy_(gate)
     shares = routing.weights(inputs @ gate.float().T, CHOSEN)
-    activations = whole.activations(inputs)
-    outputs = activations @ whole.down.T
-    for index, share in enumerate(shares.unbind(dim=1)):
-        small = upcycling.expert(whole, activations, outputs, share, size, RIDGE)
+    parts = upcycling.experts(whole, inputs, shares, size, RIDGE, SWEEPS)
+    for index, part in enumerate(parts):
         # One fused tensor an expert: the gate's rows above the up projection's.
-        block.experts.gate_up_proj[index].copy_(torch.cat([small.gate, small.up]))
-        block.experts.down_proj[index].copy_(small.down)
+        block.experts.gate_up_proj[index].copy_(torch.cat([part.gate, part.up]))
+        block.experts.down_proj[index].copy_(part.down)
 
 
 def _hollow(dense: Any, size: int) -> Any:

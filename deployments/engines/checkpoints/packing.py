@@ -10,7 +10,7 @@ from deployments.engines.checkpoints.answers import Answered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """Token ids, positions (restarting with each chat) and which positions predict an answer token: all [rows, length]."""
+    """Token ids, positions (restarting with each chat), and which predict an answer token: all [rows, length]."""
 
     ids: torch.Tensor
     positions: torch.Tensor

@@ -55,7 +55,9 @@ def pruned(model: Any, dropped: Sequence[int]) -> Any:
     for index, layer in enumerate(student.base_model.layers):
         layer.self_attn.layer_idx = index
     if getattr(student.config, "layer_types", None):
-        student.config.layer_types = [kind for index, kind in enumerate(model.config.layer_types) if index not in dropped]
+        student.config.layer_types = [
+            kind for index, kind in enumerate(model.config.layer_types) if index not in dropped
+        ]
     return student
 
 

@@ -52,6 +52,6 @@ def constant(inputs: torch.Tensor) -> torch.Tensor:
 
 
 def weights(logits: torch.Tensor, chosen: int) -> torch.Tensor:
-    """Mixtral's routing: softmax, the *chosen* largest kept and renormalised, zero elsewhere; same shape as *logits*."""
+    """Mixtral's routing: softmax, the *chosen* largest kept and renormalised, the others zero; as *logits* in shape."""
     values, indices = logits.softmax(dim=-1).topk(chosen, dim=-1)
     return torch.zeros_like(logits).scatter(-1, indices, values / values.sum(dim=-1, keepdim=True))

@@ -12,7 +12,7 @@ from deployments.engines.checkpoints.store import BUILD_DEADLINE_S, is_checkpoin
 
 
 def once(target: Path, build: Callable[[Path], None], deadline_s: float = BUILD_DEADLINE_S) -> None:
-    """Make *target* by *build* in a scratch directory beside it, unless it is there or another process makes it first."""
+    """Make *target* by *build* in a scratch directory beside it, unless it is there or another process makes it."""
     if is_checkpoint(target):
         return
     try:
@@ -21,9 +21,13 @@ def once(target: Path, build: Callable[[Path], None], deadline_s: float = BUILD_
             if not is_checkpoint(target):
                 _renamed(target, build)
     except Timeout as error:
-        raise CheckpointError(f"another process has been building {target} for {deadline_s:.0f} s; end it and retry") from error
+        raise CheckpointError(
+            f"another process has been building {target} for {deadline_s:.0f} s; end it and retry"
+        ) from error
     except OSError as error:
-        raise CheckpointError(f"{target} cannot be written ({error}); set TERCET_CACHE to a directory with room") from error
+        raise CheckpointError(
+            f"{target} cannot be written ({error}); set TERCET_CACHE to a directory with room"
+        ) from error
 
 
 def _renamed(target: Path, build: Callable[[Path], None]) -> None:

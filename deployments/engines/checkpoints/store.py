@@ -44,11 +44,13 @@ def locate(source: str, cache: Path) -> Located:
         path = cache / "checkpoints" / f"{name}-{content_version(name)}"
         return Located(path=str(path), built=is_checkpoint(path), buildable=True)
     directory = Path(source).expanduser()
-    if source.startswith(("/", ".", "~")) or directory.is_dir():
+    if source.startswith(("/", ".", "~")) or (source and directory.is_dir()):
         _must_be_checkpoint(source, directory)
         return Located(path=str(directory), built=True, buildable=False)
     if not HUB_ID.fullmatch(source):
-        raise CheckpointError(f"{source!r} is neither a directory nor a Hugging Face id such as org/name nor {_demos()}")
+        raise CheckpointError(
+            f"{source!r} is neither a directory nor a Hugging Face id such as org/name nor {_demos()}"
+        )
     return Located(path=source, built=False, buildable=False)
 
 
@@ -78,7 +80,15 @@ def ensure(source: str, cache: Path, report: Report, deadline_s: float = BUILD_D
     located = locate(source, cache)
     if located.built or not located.buildable:
         return located.path
-    command = [sys.executable, "-m", "deployments.engines.checkpoints", "build", demo_name(source), "--cache", str(cache)]
+    command = [
+        sys.executable,
+        "-m",
+        "deployments.engines.checkpoints",
+        "build",
+        demo_name(source),
+        "--cache",
+        str(cache),
+    ]
     run(command, source, report, deadline_s)
     if not is_checkpoint(Path(located.path)):
         raise CheckpointError(f"{source}: the build ended well but left nothing in {located.path}; remove it and retry")
@@ -92,7 +102,9 @@ def _ingredients(name: str) -> tuple[Path, ...]:
 
 def _must_be_checkpoint(source: str, directory: Path) -> None:
     if not directory.is_dir():
-        raise CheckpointError(f"{source}: there is no such directory; give one that exists, a Hugging Face id or {_demos()}")
+        raise CheckpointError(
+            f"{source}: there is no such directory; give one that exists, a Hugging Face id or {_demos()}"
+        )
     if not is_checkpoint(directory):
         raise CheckpointError(f"{source}: the directory holds no config.json; point at one that a model was saved to")
 

@@ -22,7 +22,7 @@ class Mlp:
 
 @dataclass(slots=True, kw_only=True)
 class _Fit:
-    """One expert's least squares: its neurons, tokens, weighted activations, and the factor of their ridged Gram matrix."""
+    """One expert's least squares: neurons, tokens, weighted activations, the factor of their ridged Gram matrix."""
 
     kept: torch.Tensor
     routed: torch.Tensor

@@ -6,10 +6,10 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -61,12 +61,24 @@ async def failure(**engine: Any) -> str:
     return failed.value.message
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def engine() -> AsyncIterator[Engine]:
+@asynccontextmanager
+async def started() -> AsyncIterator[Engine]:
     built = await build_engine(spec(), "dense#1", lambda _: None)
     await built.start()
     yield built
     await built.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def doomed() -> AsyncIterator[Engine]:
+    async with started() as built:
+        yield built
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def engine() -> AsyncIterator[Engine]:
+    async with started() as built:
+        yield built
 
 
 async def test_the_written_argument_names_are_those_of_the_installed_vllm() -> None:
@@ -108,10 +120,10 @@ async def test_a_directory_without_a_model_is_no_checkpoint(tmp_path: Path) -> N
         await build_engine({**spec(), "source": str(tmp_path)}, "dense#1", lambda _: None)
 
 
-async def test_a_killed_engine_ends_its_streams_and_fails_its_check(engine: Engine) -> None:
+async def test_a_killed_engine_ends_its_streams_and_fails_its_check(doomed: Engine) -> None:
     """kill -9 on the engine's process: every reader is told, check() fails at once, stop() leaves nothing behind."""
     request = {"max_tokens": 900, "ignore_eos": True}
-    streamed, whole = (answer(engine, chat("Tell a story.", stream=stream, **request)) for stream in (True, False))
+    streamed, whole = (answer(doomed, chat("Tell a story.", stream=stream, **request)) for stream in (True, False))
     await asyncio.gather(anext(streamed), anext(whole))
     [process] = [child for child in psutil.Process().children() if "EngineCore" in child.name()]
     os.kill(process.pid, signal.SIGKILL)
@@ -120,24 +132,26 @@ async def test_a_killed_engine_ends_its_streams_and_fails_its_check(engine: Engi
             async for _ in stream:
                 pass
     with pytest.raises(EngineFailed, match="died"):
-        await frames(engine, chat())
+        await frames(doomed, chat())
     with pytest.raises(EngineFailed, match="died"):
-        await engine.check()
-    await engine.stop()
+        await doomed.check()
+    await doomed.stop()
     assert not process.is_running()
 
 
-def test_an_engine_whose_replica_is_killed_goes_with_it() -> None:
+async def test_an_engine_whose_replica_is_killed_goes_with_it() -> None:
     """kill -9 on the process around the engine leaves no orphan that holds memory and cores."""
-    replica = subprocess.Popen([sys.executable, "-c", REPLICA], stdout=subprocess.PIPE, text=True)
+    replica = await asyncio.create_subprocess_exec(sys.executable, "-c", REPLICA, stdout=asyncio.subprocess.PIPE)
     try:
         assert replica.stdout is not None
-        line = next(line for line in replica.stdout if line.startswith("ready "))
+        async with asyncio.timeout(300):
+            while not (line := await replica.stdout.readline()).startswith(b"ready "):
+                assert line, "the replica ended before its engine was ready"
         core = psutil.Process(int(line.split()[1]))
     finally:
         replica.kill()
-        replica.wait()
-    core.wait(timeout=30)
+        await replica.wait()
+    await asyncio.to_thread(core.wait, 30)
 
 
 async def test_vllms_own_metrics_are_in_this_process(engine: Engine) -> None:
@@ -147,6 +161,7 @@ async def test_vllms_own_metrics_are_in_this_process(engine: Engine) -> None:
     assert found == engine.signals().generated_tokens_total > 0
 
 
+# The last test: it ends the module's engine.
 async def test_stop_leaves_no_process_behind(engine: Engine) -> None:
     """Idle or busy, every process of the engine is gone when stop() returns."""
     workers = [child for child in psutil.Process().children(recursive=True) if "VLLM" in child.name()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -169,6 +170,14 @@ async def test_an_unknown_model_is_answered_with_what_there_is() -> None:
     assert "auto, careful, dense" in error["message"]
 
 
+@pytest.mark.parametrize("body", [ask(model="x" * 10**6), {"messages": [{"role": "x" * 10**6, "content": "hi"}]}])
+async def test_a_refusal_is_short(body: dict[str, Any]) -> None:
+    """What a client sent is not sent back to it at length."""
+    answer = await post(CHAT, json=body)
+    assert answer.status_code in {400, 404}
+    assert len(answer.content) < 1000
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -202,6 +211,32 @@ async def test_a_body_that_is_too_large_is_refused_over_a_real_socket(chunked: b
         again = await calls.get("/health")
     assert (answer.status_code, error_of(answer)["code"]) == (413, "body_too_large")
     assert again.status_code == 200
+
+
+async def test_a_client_that_sends_it_all_before_it_reads_still_gets_the_refusal() -> None:
+    """The connection is not cut under a client that is busy sending."""
+    async with listening(gateway(Scripted({}))) as calls:
+        reader, writer = await asyncio.open_connection(calls.base_url.host, calls.base_url.port)
+        writer.write(f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode())
+        writer.write(f"Content-Length: {10 * 2**20}\r\n\r\n".encode() + b" " * (10 * 2**20))
+        await writer.drain()
+        status = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    assert b" 413 " in status
+
+
+async def test_an_announced_size_is_refused_before_anything_is_sent() -> None:
+    """A client that waits for permission to send learns at once that it need not."""
+    async with listening(gateway(Scripted({}))) as calls:
+        reader, writer = await asyncio.open_connection(calls.base_url.host, calls.base_url.port)
+        writer.write(f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode())
+        writer.write(b"Expect: 100-continue\r\nContent-Length: 10485760\r\n\r\n")
+        async with asyncio.timeout(20):
+            status = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    assert b" 413 " in status
 
 
 async def test_a_body_at_the_limit_is_read() -> None:
@@ -261,8 +296,6 @@ def test_no_bytes_make_a_server_error(path: str, content: bytes) -> None:
 
 
 def check_never_500(path: str, content: bytes) -> None:
-    import asyncio  # noqa: PLC0415 - hypothesis cannot run coroutines itself
-
     async def call() -> int:
         async with engines() as transport, client(gateway(transport)) as calls:
             return (await calls.post(path, content=content, headers=JSON)).status_code

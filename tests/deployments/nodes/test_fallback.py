@@ -76,6 +76,13 @@ def test_data_commits() -> None:
     assert "open moe" not in transport.log
 
 
+@pytest.mark.parametrize("acts", [[], [b""]])
+def test_an_end_without_data_is_a_failure(acts: list[Act]) -> None:
+    """A branch that ends politely and says nothing has not answered."""
+    assert answer(acts, [b"b"])[1][-1] == b"b"
+    assert answer(acts, [b"b"])[2] == ("f", "dense!engine_failed", "moe")
+
+
 def test_without_a_timeout_waits_as_long_as_it_takes() -> None:
     """Patience is the default."""
     assert answer([Pause(3600), b"a"], [b"b"])[1] == [b"a"]

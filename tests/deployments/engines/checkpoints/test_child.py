@@ -22,7 +22,9 @@ def test_lines_arrive_in_order() -> None:
 def test_failure_carries_the_code_and_the_last_lines() -> None:
     """Standard error counts as what it said."""
     with pytest.raises(CheckpointError, match=r"exit code 3.*no room"):
-        run(python("import sys; print('no room', file=sys.stderr); sys.exit(3)"), "it", lambda line: None, deadline_s=60)
+        run(
+            python("import sys; print('no room', file=sys.stderr); sys.exit(3)"), "it", lambda line: None, deadline_s=60
+        )
 
 
 def test_a_silent_child_ends_at_the_deadline() -> None:

@@ -19,7 +19,9 @@ def parts() -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def distilled(parts: dict[str, Path]) -> dict[str, Any]:
-    return publish.measured("distilled", {name: parts[name] for name in ("dense", "distilled")}, partial(print, flush=True))
+    return publish.measured(
+        "distilled", {name: parts[name] for name in ("dense", "distilled")}, partial(print, flush=True)
+    )
 
 
 @pytest.fixture(scope="module")

@@ -25,14 +25,25 @@ def asked(teacher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list
     data = tmp_path / "prompts.txt"
     data.write_text("\n".join(f"Tell me about {n}." for n in range(40)))
     out = tmp_path / "student"
-    return ["distill", teacher, "--drop-layers=1", f"--out={out}", f"--data={data}", "--steps=3", "--rank=2", "--batch=1"]
+    return [
+        "distill",
+        teacher,
+        "--drop-layers=1",
+        f"--out={out}",
+        f"--data={data}",
+        "--steps=3",
+        "--rank=2",
+        "--batch=1",
+    ]
 
 
 def difference(asked: list[str]) -> bytes:
     return (Path(asked[3].removeprefix("--out=")) / "healing" / "difference.safetensors").read_bytes()
 
 
-def test_a_teacher_of_another_make_becomes_a_student_that_loads(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_teacher_of_another_make_becomes_a_student_that_loads(
+    asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     """The student has a layer less, loads from --out, and the three are measured side by side."""
     assert main(asked) == 0
     record: dict[str, Any] = json.loads(capsys.readouterr().out.partition("\n{")[2].join(("{", "")))
@@ -55,7 +66,12 @@ def test_the_same_command_gives_the_same_difference(asked: list[str]) -> None:
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [("--drop-layers=4", "--drop-layers 4"), ("--steps=0", "--steps 0"), ("--learning-rate=nan", "--learning-rate"), ("--rank=-1", "--rank")],
+    [
+        ("--drop-layers=4", "--drop-layers 4"),
+        ("--steps=0", "--steps 0"),
+        ("--learning-rate=nan", "--learning-rate"),
+        ("--rank=-1", "--rank"),
+    ],
 )
 def test_an_order_that_cannot_be_carried_out_is_one_sentence(
     change: str, named: str, asked: list[str], capsys: pytest.CaptureFixture[str]

@@ -18,7 +18,10 @@ def test_value_and_gradient_are_those_of_the_textbook() -> None:
     one, two = mine.clone().requires_grad_(), mine.clone().requires_grad_()
     fast = kl(one, theirs, mine_head, their_head)
     plain = kl_div(
-        log_softmax(two @ mine_head.T, -1), log_softmax(theirs @ their_head.T, -1), reduction="batchmean", log_target=True
+        log_softmax(two @ mine_head.T, -1),
+        log_softmax(theirs @ their_head.T, -1),
+        reduction="batchmean",
+        log_target=True,
     )
     (3 * fast).backward()
     (3 * plain).backward()

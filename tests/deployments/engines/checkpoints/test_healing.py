@@ -26,7 +26,11 @@ def healed(teacher: Any, rows: Rows, recipe: Recipe = RECIPE, first: int = 0) ->
 
 def test_a_healed_student_is_closer_on_text_it_never_saw() -> None:
     """KL on other chats falls once the difference is merged."""
-    teacher, seen, unseen = llama(), pack(chats(40), length=24, padding=1), pack(chats(20, seed=9), length=24, padding=1)
+    teacher, seen, unseen = (
+        llama(),
+        pack(chats(40), length=24, padding=1),
+        pack(chats(20, seed=9), length=24, padding=1),
+    )
     targets, head = divergence.states(teacher, unseen), divergence.head(teacher)
     student = pruned(teacher, [2])
     before = divergence.distance(student, targets, head, unseen)

@@ -58,7 +58,12 @@ def test_anything_else_is_a_hub_id(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("source", "way_out"),
-    [("demo/dnese", "demo/dense"), ("/no/such/place", "no such directory"), ("a b/c", "Hugging Face id"), ("", "Hugging Face id")],
+    [
+        ("demo/dnese", "demo/dense"),
+        ("/no/such/place", "no such directory"),
+        ("a b/c", "Hugging Face id"),
+        ("", "Hugging Face id"),
+    ],
 )
 def test_a_source_that_cannot_load_says_so_with_a_way_out(source: str, way_out: str, tmp_path: Path) -> None:
     """The message repeats the source and names what would do."""
@@ -82,5 +87,6 @@ def test_a_build_that_fails_gives_its_last_words(tmp_path: Path) -> None:
 
 def test_the_store_is_cheap_to_import() -> None:
     """Whoever resolves a source loads neither torch nor transformers."""
-    code = "import deployments.engines.checkpoints.store, sys; sys.exit(bool({'torch', 'transformers', 'peft'} & set(sys.modules)))"
+    heavy = "{'torch', 'transformers', 'peft'} & set(sys.modules)"
+    code = f"import deployments.engines.checkpoints.store, sys; sys.exit(bool({heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
