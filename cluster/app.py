@@ -6,6 +6,7 @@ an engine's arguments hold only what it must restart for and everything else tra
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from deployments.pool.heartbeat import Heartbeat
 from deployments.pool.replica import EngineReplica
 from deployments.pool.transport import ENGINE_DEPLOYMENT, ServeTransport, application_of
 from deployments.signals import FleetView
+from deployments.telemetry.logs import configure
 
 NAMESPACE = "tercet"
 CONTROLLER = ("tercet-fleet", NAMESPACE)
@@ -66,6 +68,7 @@ class GatewayReplica:
     """
 
     async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it
+        configure(sys.__stderr__ or sys.stderr)  # Serve puts a buffer of a thousand lines in place of sys.stderr
         self._name = serve.get_replica_context().replica_id.unique_id
         self._view: FleetView | None = None
         self._gateway: Gateway | None = None
@@ -94,6 +97,8 @@ class GatewayReplica:
         self._view = view
 
     async def __del__(self) -> None:
+        if self._gateway is not None:
+            self._gateway.draining = True
         if self._heartbeat is not None:
             self._heartbeat.close()
 

@@ -42,36 +42,54 @@ class CannotServeError(Exception):
     """The cluster cannot start or be reached; the message is one sentence with the way out."""
 
 
-def refuse_shortage(plan: Plan) -> None:
-    """Raise CannotServeError when this machine has too little free memory for the plan's engines."""
+def refuse_obstacles(plan: Plan, directory: Path) -> None:
+    """Raise CannotServeError for whatever stands in the way of starting: found before anything is started."""
     short = shortage(plan, psutil.virtual_memory().available)
     if short:
         raise CannotServeError(short)
+    running = read(directory)
+    if running is not None:
+        raise CannotServeError(
+            f"Tercet already serves {running.http} (process {running.pid}): stop it with `tercet down`, "
+            "or choose another gateway.port."
+        )
+    if in_use(plan.gateway.host, plan.gateway.port):
+        raise CannotServeError(
+            f"port {plan.gateway.port} on {plan.gateway.host} is taken by another program: "
+            "stop that program, or choose another gateway.port (or `--port`)."
+        )
+    if os.environ.get("RAY_ADDRESS"):
+        raise CannotServeError(
+            f"RAY_ADDRESS points to a Ray cluster that already runs ({os.environ['RAY_ADDRESS']}): "
+            "unset it to serve from a cluster of this machine's own."
+        )
 
 
 @contextlib.contextmanager
 def local_cluster(plan: Plan, directory: Path, *, cpus: int) -> Iterator[str]:
-    """Run a Ray cluster of this machine's own for the length of the block; yields its address.
-
-    Raises CannotServeError where something is in the way.
-    """
-    _clear_the_way(plan, directory)
+    """Run a Ray cluster of this machine's own for the length of the block; yields its address."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ.update(environment(directory))
     os.environ.update(_credentials(directory, fresh=True))
     import ray  # noqa: PLC0415 - reads the environment set above, once, when it is imported
 
-    context = ray.init(
-        address="local",
-        namespace=NAMESPACE,
-        num_cpus=cpus,
-        object_store_memory=OBJECT_STORE_BYTES,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        _temp_dir=str(directory / "ray"),
-        _node_ip_address=LOOPBACK,
-    )
+    try:
+        context = ray.init(
+            address="local",
+            namespace=NAMESPACE,
+            num_cpus=cpus,
+            object_store_memory=OBJECT_STORE_BYTES,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            _temp_dir=str(directory / "ray"),
+            _node_ip_address=LOOPBACK,
+        )
+    except (RuntimeError, OSError, ValueError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise CannotServeError(
+            f"Ray did not start ({first}): its logs are in {directory}/ray/session_latest."
+        ) from error
     address = context.address_info["gcs_address"]
     http = f"http://{plan.gateway.host}:{plan.gateway.port}"
     write(directory, RunState(pid=os.getpid(), ray_address=address, http=http))
@@ -104,25 +122,6 @@ def _max_connections() -> int:
     """Return how many connections HAProxy may be told of: it opens about two and a half files for each."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else max(1000, min(MAX_CONNECTIONS, (hard - 1000) // 3))
-
-
-def _clear_the_way(plan: Plan, directory: Path) -> None:
-    running = read(directory)
-    if running is not None:
-        raise CannotServeError(
-            f"Tercet already serves {running.http} (process {running.pid}): stop it with `tercet down`, "
-            "or choose another gateway.port."
-        )
-    if in_use(plan.gateway.host, plan.gateway.port):
-        raise CannotServeError(
-            f"port {plan.gateway.port} on {plan.gateway.host} is taken by another program: "
-            "stop that program, or choose another gateway.port (or `--port`)."
-        )
-    if os.environ.get("RAY_ADDRESS"):
-        raise CannotServeError(
-            f"RAY_ADDRESS points to a Ray cluster that already runs ({os.environ['RAY_ADDRESS']}): "
-            "unset it to serve from a cluster of this machine's own."
-        )
 
 
 def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:

@@ -20,14 +20,16 @@ def down(
     directory = state_dir(port)
     running = read(directory)
     if running is None:
-        print(f"tercet down: no Tercet runs behind port {port}.")
+        typer.echo(f"tercet down: no Tercet runs behind port {port}.", err=True)
         raise typer.Exit(1)
     os.kill(running.pid, signal.SIGTERM)
     print(f"Draining {running.http} ...", flush=True)
     until = time.monotonic() + wait
     while running.alive():
         if time.monotonic() > until:
-            print(f"tercet down: process {running.pid} still drains after {wait:g} s; it stops when its streams end.")
+            typer.echo(
+                f"tercet down: {running.http} still drains after {wait:g} s; it stops when its streams end.", err=True
+            )
             raise typer.Exit(1)
         time.sleep(0.25)
     print("Stopped.")

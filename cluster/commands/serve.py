@@ -26,7 +26,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Listen here instead of gateway.port.")] = None,
 ) -> None:
     """Serve a configuration on this machine until interrupted."""
-    from cluster.lifecycle import CannotServeError, deploy, local_cluster, refuse_shortage, take_down  # noqa: PLC0415 - imports Ray
+    from cluster.lifecycle import CannotServeError, deploy, local_cluster, refuse_obstacles, take_down  # noqa: PLC0415 - imports Ray
 
     began_s = time.monotonic()
     plan = plan_or_exit(file, port=port, nodes=(this_machine(),))
@@ -34,7 +34,7 @@ def serve(
     _listen_for_signals(stop)
     directory = state_dir(plan.gateway.port)
     try:
-        refuse_shortage(plan)
+        refuse_obstacles(plan, directory)
         print(f"Starting {', '.join(pool.name for pool in plan.pools)} behind {_http(plan)}", flush=True)
         with local_cluster(plan, directory, cpus=os.cpu_count() or 1):
             _listen_for_signals(stop)  # again: starting Ray puts handlers of its own in place
@@ -46,7 +46,7 @@ def serve(
             take_down(drain_s=float(plan.gateway.settings["request_timeout"]))
         print("Stopped.", flush=True)
     except CannotServeError as error:
-        print(f"tercet serve: {error}", flush=True)
+        typer.echo(f"tercet serve: {error}", err=True)
         raise typer.Exit(1) from None
 
 

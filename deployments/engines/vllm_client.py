@@ -46,7 +46,7 @@ class WatchedLLM(AsyncLLM):  # type: ignore[misc]
 
     def __del__(self) -> None:
         """Do as AsyncLLM does, without its complaint when the interpreter has already taken its modules away."""
-        if not sys.is_finalizing():
+        if sys is not None and not sys.is_finalizing():
             super().__del__()
 
 

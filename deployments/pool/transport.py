@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any
 
 from ray import serve
@@ -18,7 +19,7 @@ from deployments.pool.wire import Failure, Message, call_of, error_of
 from deployments.request import Context, Frame, Request
 from deployments.signals import FleetView
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tercet.pool")
 
 ENGINE_DEPLOYMENT = "Engine"
 ATTEMPTS = 3
@@ -33,7 +34,7 @@ def application_of(pool: str) -> str:
 class ServeTransport:
     """Reach the replicas of every pool; Serve's own router picks the one with the fewest calls.
 
-    A replica lost before its first frame costs the request nothing but time: it is sent again. One lost later ends
+    A replica lost before its first data costs the request nothing but time: it is sent again. One lost later ends
     the stream with EngineFailed, because what was already delivered cannot be taken back.
     """
 
@@ -41,22 +42,24 @@ class ServeTransport:
         self._view = view
         self._handles: dict[str, Any] = {}
 
-    async def stream(self, pool: str, request: Request, context: Context) -> AsyncIterator[Frame]:
+    async def stream(self, pool: str, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Stream one answer from *pool*; raises a ServingError where there is none."""
         for attempt in range(1, ATTEMPTS + 1):
             delivered = False
             try:
-                async for frame in self._once(pool, request, context):
-                    delivered = True
-                    yield frame
-                return
+                async with aclosing(self._once(pool, request, context)) as frames:
+                    async for frame in frames:
+                        delivered = delivered or bool(frame.data)
+                        yield frame
             except EngineFailed as error:
                 if delivered or attempt == ATTEMPTS:
                     raise
                 log.warning("resend request=%s pool=%s attempt=%d reason=%s", context.request_id, pool, attempt, error)
                 await asyncio.sleep(0.2 * attempt)
+            else:
+                return
 
-    async def _once(self, pool: str, request: Request, context: Context) -> AsyncIterator[Frame]:
+    async def _once(self, pool: str, request: Request, context: Context) -> AsyncGenerator[Frame]:
         call = call_of(request, context, now_s=time.monotonic())
         stream = self._handle(pool).remote(call)
         try:
