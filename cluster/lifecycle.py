@@ -12,6 +12,7 @@ import logging
 import os
 import resource
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ from cluster.failure import cause
 from cluster.memory import shortage
 from cluster.plan import Plan
 from cluster.ports import free_ports, in_use
-from cluster.run_state import RunState, clear, read, write
+from cluster.run_state import RunState, claimed, clear, read, write
 
 NAMESPACE = "tercet"
 OBJECT_STORE_BYTES = 256 * 2**20
@@ -68,7 +69,9 @@ def refuse_obstacles(plan: Plan, directory: Path) -> None:
 @contextlib.contextmanager
 def local_cluster(plan: Plan, directory: Path, *, cpus: int) -> Iterator[str]:
     """Run a Ray cluster of this machine's own for the length of the block; yields its address."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not claimed(directory):
+        raise CannotServeError(f"{directory} belongs to somebody else: remove it, or choose another gateway.port.")
+    shutil.rmtree(directory / "ray", ignore_errors=True)  # the logs of the run before
     os.environ.update(environment(directory))
     os.environ.update(_credentials(directory, fresh=True))
     import ray  # noqa: PLC0415 - reads the environment set above, once, when it is imported

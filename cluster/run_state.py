@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +32,16 @@ class RunState:
 def state_dir(port: int) -> Path:
     """Return the directory of the cluster whose gateway listens on *port*; short, because sockets live in it."""
     return Path(tempfile.gettempdir()) / f"tercet-{os.getuid()}-{port}"
+
+
+def claimed(directory: Path) -> bool:
+    """Create *directory* for this user alone; False when it is another user's, who could read Ray's token in it."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = directory.stat(follow_symlinks=False)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        return False
+    directory.chmod(0o700)
+    return True
 
 
 def write(directory: Path, state: RunState) -> None:

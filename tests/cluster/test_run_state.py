@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 from cluster.ports import free_ports, in_use
-from cluster.run_state import RunState, clear, read, write
+from cluster.run_state import RunState, claimed, clear, read, write
 
 
 def test_a_living_run_is_read_back_and_a_cleared_one_is_not(tmp_path: Path) -> None:
@@ -30,6 +31,16 @@ def test_a_dead_or_broken_run_is_nothing(tmp_path: Path) -> None:
     assert read(tmp_path) is None
     (tmp_path / "run.json").write_text("{broken")
     assert read(tmp_path) is None
+
+
+def test_the_directory_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Ray's token lies in it: nobody else may look, and a link to elsewhere is not taken."""
+    assert claimed(tmp_path / "own")
+    (tmp_path / "own").chmod(0o755)
+    assert claimed(tmp_path / "own")
+    assert stat.S_IMODE((tmp_path / "own").stat().st_mode) == 0o700
+    (tmp_path / "link").symlink_to(tmp_path / "own")
+    assert not claimed(tmp_path / "link")
 
 
 def test_a_listening_port_is_in_use() -> None:
