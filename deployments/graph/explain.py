@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deployments.errors import UnknownModel
 from deployments.graph.compile import kind_of
@@ -36,26 +36,37 @@ class Explanation:
 def explain(graph: Graph, default: str, models: Collection[str], request: Request, context: Context) -> Explanation:
     """Explain *request*; one that names no model goes to *default*. Raises UnknownModel for a name nothing has."""
     subject = Subject(request, context)
-    step = _step(request.model or default, graph, models, subject)
+    step = _Steps(graph, models, subject).of(request.model or default)
     return Explanation(path=tuple(_first_choices(step)), step=step, features=_features(subject))
 
 
 def render(explanation: Explanation) -> str:
     """Write an explanation as text for a terminal."""
-    lines = [f"path: {' > '.join(explanation.path)}", "", *_tree(explanation.step, 0), "", "judged by:"]
+    lines = [f"path: {' > '.join(explanation.path)}", "", *_tree(explanation.step, 0, set()), "", "judged by:"]
     return "\n".join([*lines, *(f"  {name}: {value}" for name, value in explanation.features)])
 
 
-def _step(name: str, graph: Graph, models: Collection[str], subject: Subject) -> Step:
-    if name in models:
-        return Step(name=name, kind="model")
-    if name not in graph:
-        raise UnknownModel(
-            f"no model or graph node is named {name!r}; {nearest(name, {*models, *graph})}", param="model"
-        )
-    kind = kind_of(graph[name])
-    plan = KINDS[kind].plan(graph[name], subject)
-    return Step(name=name, kind=kind, why=plan.why, tries=tuple(_step(to, graph, models, subject) for to in plan.order))
+@dataclass(slots=True)
+class _Steps:
+    """Explains each node once: paths that part and meet again would otherwise double the work at every meeting."""
+
+    graph: Graph
+    models: Collection[str]
+    subject: Subject
+    known: dict[str, Step] = field(default_factory=dict)
+
+    def of(self, name: str) -> Step:
+        if name not in self.known:
+            self.known[name] = Step(name=name, kind="model") if name in self.models else self._node(name)
+        return self.known[name]
+
+    def _node(self, name: str) -> Step:
+        if name not in self.graph:
+            known = {*self.models, *self.graph}
+            raise UnknownModel(f"no model or graph node is named {name!r}; {nearest(name, known)}", param="model")
+        kind = kind_of(self.graph[name])
+        plan = KINDS[kind].plan(self.graph[name], self.subject)
+        return Step(name=name, kind=kind, why=plan.why, tries=tuple(self.of(to) for to in plan.order))
 
 
 def _first_choices(step: Step) -> Iterator[str]:
@@ -75,9 +86,13 @@ def _features(subject: Subject) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _tree(step: Step, depth: int) -> Iterator[str]:
+def _tree(step: Step, depth: int, shown: set[str]) -> Iterator[str]:
     indent = "  " * depth
+    if step.tries and step.name in shown:
+        yield f"{indent}{step.name} ({step.kind}, see above)"
+        return
+    shown.add(step.name)
     yield f"{indent}{step.name} ({step.kind})"
     yield from (f"{indent}  - {reason}" for reason in step.why)
     for tried in step.tries:
-        yield from _tree(tried, depth + 1)
+        yield from _tree(tried, depth + 1, shown)

@@ -47,3 +47,12 @@ def test_a_name_asked_for_is_the_start() -> None:
     assert explained("hi", "moe").path == ("moe",)
     with pytest.raises(UnknownModel, match="did you mean moe"):
         explained("hi", "mo")
+
+
+def test_branches_that_meet_again_are_explained_once() -> None:
+    """Forty layers of two nodes each would be a million million steps, told one by one."""
+    deep = {f"{side}{i}": {"fallback": [f"a{i + 1}", f"b{i + 1}"]} for i in range(40) for side in "ab"}
+    last = {"a40": {"fallback": ["dense"]}, "b40": {"fallback": ["moe"]}}
+    told = render(explain(parse_graph({**deep, **last}), "a0", MODELS, chat("hi"), context()))
+    assert told.count("\n") < 500
+    assert "see above" in told
