@@ -33,3 +33,6 @@ def save(model: Any, tokenizer: Any, target: Path) -> None:
     """Write model, tokenizer and chat template."""
     model.save_pretrained(str(target))
     tokenizer.save_pretrained(str(target))
+    for file in target.iterdir():
+        if file.is_file():
+            file.chmod(0o644)  # safetensors makes files that only their owner can read

