@@ -92,6 +92,10 @@ class Serving:
         """Return the processes that hold *pool*'s engines."""
         return [p for p in self.processes() if _title(p).startswith(f"ray::ServeReplica:pool-{pool}:Engine")]
 
+    def engine_cores(self) -> list[psutil.Process]:
+        """Return vLLM's own engine processes, the children of the replicas."""
+        return [p for p in psutil.process_iter() if _title(p).startswith("VLLM::EngineCore")]
+
     def gateways(self) -> list[psutil.Process]:
         """Return the gateway processes."""
         return [p for p in self.processes() if _title(p).startswith("ray::ServeReplica:gateway:Gateway")]

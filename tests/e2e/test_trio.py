@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
+import json
 from collections.abc import Iterator
 
+import httpx
 import openai
 import psutil
 import pytest
@@ -167,4 +169,41 @@ def test_a_killed_pool_is_answered_by_its_fallback_and_heals(trio: Serving) -> N
     assert fallen.status_code == 200, fallen.text
     assert fallen.headers["x-tercet-model"] != first
     assert f"{first}!" in fallen.headers["x-tercet-path"]
-    until(lambda: chat(trio.url, first, "hi", max_tokens=2).status_code == 200, within_s=300, what=f"{first} healed")
+    _healed(trio, first)
+
+
+def test_a_killed_engine_core_is_noticed_and_replaced(trio: Serving) -> None:
+    """With only vLLM's inner process gone, a stream ends with an honest error and the replica is replaced."""
+    replica = trio.replicas("distilled")[0]
+    (core,) = [p for p in trio.engine_cores() if replica.pid in {parent.pid for parent in p.parents()}]
+    events = []
+    with httpx.stream(
+        "POST",
+        f"{trio.url}/v1/chat/completions",
+        json={
+            "model": "distilled",
+            "messages": [{"role": "user", "content": "Count upwards from one."}],
+            "max_tokens": 2000,
+            "stream": True,
+            "ignore_eos": True,
+        },
+        timeout=120,
+    ) as response:
+        for line in response.iter_lines():
+            if line:
+                events.append(line.removeprefix("data: "))
+            if len(events) == 5:
+                core.kill()
+    assert json.loads(events[-1])["error"]["code"] == "engine_failed"
+    assert "[DONE]" not in events
+    _healed(trio, "distilled")
+    assert trio.replicas("distilled")[0].pid != replica.pid
+
+
+def test_no_engine_outlives_its_replica(trio: Serving) -> None:
+    """After the kills above there are as many engine processes as replicas."""
+    until(lambda: len(trio.engine_cores()) == len(POOLS), within_s=30, what="one engine core a pool")
+
+
+def _healed(trio: Serving, pool: str) -> None:
+    until(lambda: chat(trio.url, pool, "hi", max_tokens=2).status_code == 200, within_s=300, what=f"{pool} healed")

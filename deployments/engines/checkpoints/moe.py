@@ -17,8 +17,8 @@ from deployments.engines.checkpoints.upcycling import Mlp
 EXPERTS, CHOSEN = 4, 2
 SIZE = 1280  # neurons an expert, of the 1,536 of the dense MLP
 SHARPNESS = 1.0  # standard deviation of the router's logits
-RIDGE = 0.05
-SWEEPS = 3
+RIDGE = 0.2  # by error on held-out tokens: less of it fits the calibration text only
+SWEEPS = 1
 SEED = 0
 
 
@@ -39,15 +39,14 @@ def upcycled(dense: Any, rows: Rows, size: int, report: Report) -> Any:
     for index, inputs in enumerate(seen):
         if index % 10 == 0:
             report(f"fitting router and experts of layer {index + 1} of {len(seen)}")
-        _fill(mixture.model.layers[index].mlp, dense.model.layers[index].mlp, inputs.float(), size, SEED + index)
+        _fill(mixture.model.layers[index].mlp, dense.model.layers[index].mlp, inputs, size, SEED + index)
     return mixture.eval()
 
 
 def _fill(block: Any, mlp: Any, inputs: torch.Tensor, size: int, seed: int) -> None:
-    whole = Mlp(gate=mlp.gate_proj.weight.float(), up=mlp.up_proj.weight.float(), down=mlp.down_proj.weight.float())
-    gate = routing.gate(inputs, EXPERTS, CHOSEN, SHARPNESS, seed).to(block.gate.weight.dtype)
-    block.gate.weight.copy_(gate)
-    shares = routing.weights(inputs @ gate.float().T, CHOSEN)
+    whole = Mlp(gate=mlp.gate_proj.weight, up=mlp.up_proj.weight, down=mlp.down_proj.weight)
+    block.gate.weight.copy_(routing.gate(inputs.float(), EXPERTS, CHOSEN, SHARPNESS, seed))
+    shares = routing.weights((inputs @ block.gate.weight.T).float(), CHOSEN)
     parts = upcycling.experts(whole, inputs, shares, size, RIDGE, SWEEPS)
     for index, part in enumerate(parts):
         # One fused tensor an expert: the gate's rows above the up projection's.

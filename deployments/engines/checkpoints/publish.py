@@ -34,17 +34,19 @@ def measured(name: str, parts: Mapping[str, Path], report: Report) -> dict[str, 
 
 @torch.no_grad()
 def routed(mixture: Any, dense: Any, rows: Rows) -> dict[str, Any]:
-    """Report how often each layer's experts are used, and KL to *dense* under routing that knows nothing."""
+    """Report how often each layer's experts are used, and KL to *dense* when routing is spoilt."""
     gates = [layer.mlp.gate.weight for layer in mixture.model.layers]
     chosen = mixture.config.num_experts_per_tok
     use = [expert_use(seen @ gate.T, chosen) for gate, seen in zip(gates, mlp_inputs(mixture, rows), strict=True)]
     targets, head = divergence.states(dense, rows), divergence.head(dense)
     own = [gate.clone() for gate in gates]
-    randomise(gates, RANDOM_SEED)
-    random = divergence.distance(mixture, targets, head, rows)
-    for gate, weight in zip(gates, own, strict=True):
-        gate.copy_(weight)
-    return {"kl_randomised_routing": round(random, 4), "expert_use_per_layer": use}
+    distances = {}
+    for name, spoil in (("kl_randomised_routing", randomise), ("kl_reversed_routing", reverse)):
+        spoil(gates)
+        distances[name] = round(divergence.distance(mixture, targets, head, rows), 4)
+        for gate, weight in zip(gates, own, strict=True):
+            gate.copy_(weight)
+    return {**distances, "expert_use_per_layer": use}
 
 
 def expert_use(logits: torch.Tensor, chosen: int) -> list[float]:
@@ -54,9 +56,16 @@ def expert_use(logits: torch.Tensor, chosen: int) -> list[float]:
 
 
 @torch.no_grad()
-def randomise(gates: list[torch.Tensor], seed: int) -> None:
+def randomise(gates: list[torch.Tensor], seed: int = RANDOM_SEED) -> None:
     """Replace gates by random ones with rows as long as theirs: as decided a router, but one that knows nothing."""
     generator = torch.Generator().manual_seed(seed)
     for gate in gates:
         drawn = torch.randn(gate.shape, generator=generator)
         gate.copy_(torch.nn.functional.normalize(drawn, dim=-1) * gate.float().norm(dim=-1, keepdim=True))
+
+
+@torch.no_grad()
+def reverse(gates: list[torch.Tensor]) -> None:
+    """Turn gates around: every token goes to the experts that fit it least."""
+    for gate in gates:
+        gate.neg_()
