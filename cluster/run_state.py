@@ -9,24 +9,36 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import psutil
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """One running ``tercet serve``: its process, Ray's address and the HTTP address."""
+    """One running ``tercet serve``: its process and when that began (Unix seconds), Ray's and the HTTP address.
+
+    A process number alone may be another program's by now.
+    """
 
     pid: int
+    began_s: float
     ray_address: str
     http: str
 
     def alive(self) -> bool:
         """Say whether the process still exists."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        return _began_s(self.pid) == self.began_s
+
+
+def this_run(*, ray_address: str, http: str) -> RunState:
+    """Describe this process."""
+    return RunState(pid=os.getpid(), began_s=_began_s(os.getpid()) or 0.0, ray_address=ray_address, http=http)
+
+
+def _began_s(pid: int) -> float | None:
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.Error:
+        return None
 
 
 def state_dir(port: int) -> Path:
@@ -50,8 +62,10 @@ def write(directory: Path, state: RunState) -> None:
 
 
 def read(directory: Path) -> RunState | None:
-    """Return what runs from *directory*; None when nothing does."""
+    """Return what runs from *directory*; None when nothing does, or when the directory is another user's."""
     try:
+        if directory.stat(follow_symlinks=False).st_uid != os.getuid():
+            return None
         state = RunState(**json.loads((directory / "run.json").read_text()))
     except (OSError, ValueError, TypeError):
         return None

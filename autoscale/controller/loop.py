@@ -68,9 +68,9 @@ class ControlLoop:
         fleet = self._build(now_s)
         decision = self._policy.decide(fleet)
         self.journal.record(fleet, decision, mode=self.spec.mode)
-        self._fleet = fleet
+        first, self._fleet = self._fleet is None, fleet
         self._published = {name: told.replicas for name, told in decision.pools.items()}
-        self._note_zero(fleet)
+        self._note_zero(fleet, first=first)
 
     def targets(self, now_s: float) -> dict[str, int]:
         """Return the replicas to have; nothing when only advising, or when no decision was made lately."""
@@ -106,10 +106,15 @@ class ControlLoop:
         sight = Sight(now_s=now_s, window_s=self.spec.queue.ttft_window, stale_after_s=self.spec.stale_after)
         return build(self.settings, self._memory.reports(), self._served, sight)
 
-    def _note_zero(self, fleet: Fleet) -> None:
-        """Remember which pools were sized to none: one that has no replica otherwise has lost them."""
+    def _note_zero(self, fleet: Fleet, *, first: bool) -> None:
+        """Remember which pools were sized to none: one that has no replica otherwise has lost them.
+
+        After a restart of this controller a pool that may be empty and is has not lost anything either.
+        """
         for name, pool in fleet.pools.items():
-            if self._published[name] == 0 or pool.target == 0:
+            sized = pool.target == 0 or (self.spec.mode == "active" and self._published[name] == 0)
+            asleep = first and pool.min_replicas == 0 and not pool.ready
+            if sized or asleep:
                 self._scaled_to_zero.add(name)
             elif pool.ready:
                 self._scaled_to_zero.discard(name)

@@ -42,8 +42,9 @@ def serve(
             if _wait_until_ready(plan, began_s, stop):
                 print(_greeting(plan, time.monotonic() - began_s), flush=True)
                 stop.wait()
-            print("Draining: running requests finish, new ones are refused.", flush=True)
-            take_down(drain_s=float(plan.gateway.settings["request_timeout"]))
+            print("Draining: running requests finish, new ones are refused. Ctrl-C again stops at once.", flush=True)
+            stop.clear()
+            take_down(plan, drain_s=float(plan.gateway.settings["request_timeout"]), hurry=stop)
         print("Stopped.", flush=True)
     except CannotServeError as error:
         typer.echo(f"tercet serve: {error}", err=True)

@@ -10,6 +10,7 @@ from starlette.requests import Request as HttpRequest
 from deployments.errors import BodyTooLarge, Invalid, UnsupportedMedia
 
 MAX_DEPTH = 100
+MAX_CONTAINERS = 50_000
 
 
 async def read_json(http: HttpRequest, max_bytes: int) -> dict[str, Any]:
@@ -44,6 +45,10 @@ def _declared_bytes(http: HttpRequest) -> int:
 
 def decode(body: bytes) -> dict[str, Any]:
     """Read a JSON object."""
+    opened = body.count(b"[") + body.count(b"{")
+    if opened > MAX_CONTAINERS:
+        # Millions of empty lists fit a body that is allowed, and would hold the event loop for seconds.
+        raise Invalid(f"the body opens {opened} arrays and objects; at most {MAX_CONTAINERS} are read")
     try:
         value = msgspec.json.decode(body)
     except RecursionError:
@@ -52,7 +57,7 @@ def decode(body: bytes) -> dict[str, Any]:
         raise Invalid(f"the body is not valid JSON: {error}") from None
     if not isinstance(value, dict):
         raise Invalid(f"the body must be a JSON object, not {_kind(value)}")
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+    if opened > MAX_DEPTH:
         _check_depth(value)
     return value
 

@@ -10,7 +10,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from deployments.errors import DeadlineExceeded, ServingError
+from deployments.errors import DeadlineExceeded, Rejected, ServingError
 from deployments.gateway.answer import Answer
 from deployments.gateway.body import read_json
 from deployments.gateway.exchange import Exchange
@@ -22,6 +22,7 @@ from deployments.request import Context, Endpoint
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 _TENANT_HEADER = "x-tenant-id"
 _MAX_TENANT_CHARS = 128
+DRAIN_RETRY_AFTER_S = 5.0
 
 
 def endpoint(gateway: Gateway, kind: Endpoint) -> Callable[[HttpRequest], Awaitable[ASGIApp]]:
@@ -45,6 +46,8 @@ def endpoint(gateway: Gateway, kind: Endpoint) -> Callable[[HttpRequest], Awaita
 
 async def _answer(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> Answer:
     live = gateway.live
+    if live.settings.draining:
+        raise Rejected("this gateway is shutting down", retry_after_s=DRAIN_RETRY_AFTER_S)
     deadline_s = exchange.arrived_s + live.settings.request_timeout
     body = await _read(http, live, deadline_s - gateway.clock())
     request = parse(exchange.endpoint, body)

@@ -60,7 +60,6 @@ class Gateway:
         self.clock = clock
         self.utc_now = utc_now
         self.metrics = Metrics()
-        self.draining = False
         self.started_at_s = int(utc_now().timestamp())
         self._transport = transport
         self._fleet = fleet
@@ -86,7 +85,7 @@ class Gateway:
         self._view = told if told is not None and told.pools else self._view
         settings, view = self.live.settings, self._view
         self._seen_ready = self._seen_ready or (view is not None and not missing_at_start(settings, view))
-        return judge(settings, view, started=self._seen_ready, draining=self.draining)
+        return judge(settings, view, started=self._seen_ready, draining=settings.draining)
 
     def _compile(self, settings: GatewaySettings) -> Live:
         nodes = compile_graph(

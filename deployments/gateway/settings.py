@@ -21,12 +21,14 @@ class ModelEntry(Strict):
 class GatewaySettings(Strict):
     """One consistent set of names and limits.
 
-    ``default`` answers requests that name no model. ``max_body`` is in bytes, ``request_timeout`` in seconds.
+    ``default`` answers requests that name no model. A ``draining`` gateway finishes what runs and refuses the rest.
+    ``max_body`` is in bytes, ``request_timeout`` in seconds.
     """
 
     models: dict[str, ModelEntry] = Field(min_length=1)
     graph: dict[str, NodeSpec] = Field(default_factory=dict)
     default: str
+    draining: bool = False
     max_body: Bytes = 8 * 2**20
     request_timeout: Seconds = Field(default=600.0, gt=0)
 

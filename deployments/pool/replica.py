@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +19,13 @@ from deployments.engines.launch import build_engine
 from deployments.errors import EngineFailed, Overloaded, ServingError
 from deployments.pool.cores import claim
 from deployments.pool.heartbeat import Heartbeat
-from deployments.pool.wire import Call, Message, context_of, failure_of
+from deployments.pool.wire import Accepted, Call, Message, context_of, failure_of
+from deployments.request import Frame
 from deployments.signals import ReplicaSignals, Stage
 
 log = logging.getLogger(__name__)
 
+STALL_S = 2.0
 EXIT_ENGINE_DEAD = 70  # EX_SOFTWARE: Serve replaces a replica at once when its process is gone
 
 
@@ -66,29 +67,42 @@ class EngineReplica:
         if self._engine is not None:
             self._limit = self._slots + self._max_waiting
 
-    async def stream(self, call: Call) -> AsyncIterator[Message]:
+    async def stream(self, call: Call) -> AsyncGenerator[Message]:
         """Answer one call; the last message is a Failure where the answer did not come to its end."""
+        if self._leaving is not None:
+            # Ends with this process, within a second: the caller then finds another replica. A quick answer would make
+            # the broken replica the least busy one, and draw every call of the pool.
+            await asyncio.sleep(STALL_S)
         if self._in_flight >= self._limit:
             yield failure_of(
                 Overloaded(f"{self._spec['name']} already holds {self._in_flight} requests", retry_after_s=1.0)
             )
             return
-        assert self._engine is not None  # noqa: S101 - Serve routes only to constructed replicas
-        context = context_of(call, now_s=time.monotonic())
         self._in_flight += 1
         try:
-            async with aclosing(self._engine.generate(call.request, context)) as frames:  # type: ignore[type-var]
+            yield Accepted()
+            async with aclosing(self._answer(call)) as frames:
                 async for frame in frames:
-                    yield (
-                        frame if frame.head is None else replace(frame, head=replace(frame.head, replica=self._replica))
-                    )
+                    yield frame
         except EngineFailed as error:
             self._leave_if_broken()
             yield failure_of(error)
         except ServingError as error:
             yield failure_of(error)
+        except Exception:
+            log.exception("request_crashed request=%s pool=%s", call.request_id, self._spec["name"])
+            yield failure_of(ServingError(f"{self._spec['name']} could not answer because of an internal error"))
         finally:
             self._in_flight -= 1
+
+    async def _answer(self, call: Call) -> AsyncGenerator[Frame]:
+        """Stream the engine's frames, with this replica's name on the heads."""
+        assert self._engine is not None  # noqa: S101 - Serve routes only to constructed replicas
+        context = context_of(call, now_s=time.monotonic())
+        async with aclosing(self._engine.generate(call.request, context)) as frames:  # type: ignore[type-var]
+            async for frame in frames:
+                head = frame.head
+                yield frame if head is None else replace(frame, head=replace(head, replica=self._replica))
 
     async def check_health(self) -> None:
         """Raise when the engine can no longer answer; Serve then replaces the replica."""
@@ -107,27 +121,25 @@ class EngineReplica:
         assert self._engine is not None  # noqa: S101
         try:
             await self._engine.check()
-            self._leaving = None
         except EngineFailed as error:
             log.error("engine_dead pool=%s replica=%s reason=%s", self._spec["name"], self._replica, error)  # noqa: TRY400
-            await asyncio.sleep(0.2)
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._engine.stop(), timeout=5.0)
-            os._exit(EXIT_ENGINE_DEAD)
+            await asyncio.sleep(0.2)  # the failures of running calls are on their way
+            os._exit(EXIT_ENGINE_DEAD)  # what is left of the engine ends with this process
+        finally:
+            self._leaving = None
 
     def _enter(self, stage: Stage) -> None:
         self._stage = (stage, time.time())
 
     def _signals(self) -> ReplicaSignals:
         stage, since_s = self._stage
-        if self._engine is not None and stage in {"ready", "draining"}:
+        if self._engine is not None and stage == "ready":
             return replace(self._engine.signals(), stage=stage, stage_since_s=since_s)
         return ReplicaSignals(
             pool=self._spec["name"], replica=self._replica, at_s=time.time(), stage=stage, stage_since_s=since_s
         )
 
     async def __del__(self) -> None:
-        self._enter("draining")
-        self._heartbeat.close()
+        await asyncio.to_thread(self._heartbeat.close)
         if self._engine is not None:
             await self._engine.stop()

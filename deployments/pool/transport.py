@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -23,6 +23,7 @@ log = logging.getLogger("tercet.pool")
 
 ENGINE_DEPLOYMENT = "Engine"
 ATTEMPTS = 3
+RESEND_AFTER_S = 0.2
 _PATIENCE_S = 0.5
 
 
@@ -38,8 +39,11 @@ class ServeTransport:
     the stream with EngineFailed, because what was already delivered cannot be taken back.
     """
 
-    def __init__(self, view: Callable[[], FleetView | None]) -> None:
+    def __init__(
+        self, view: Callable[[], FleetView | None], *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
         self._view = view
+        self._pause = pause
         self._handles: dict[str, Any] = {}
 
     async def stream(self, pool: str, request: Request, context: Context) -> AsyncGenerator[Frame]:
@@ -51,11 +55,11 @@ class ServeTransport:
                     async for frame in frames:
                         delivered = delivered or bool(frame.data)
                         yield frame
-            except EngineFailed as error:
-                if delivered or attempt == ATTEMPTS:
+            except (EngineFailed, Overloaded) as error:
+                if delivered or attempt == ATTEMPTS or not self._worth_another(pool, error):
                     raise
                 log.warning("resend request=%s pool=%s attempt=%d reason=%s", context.request_id, pool, attempt, error)
-                await asyncio.sleep(0.2 * attempt)
+                await self._pause(RESEND_AFTER_S * attempt)
             else:
                 return
 
@@ -67,13 +71,14 @@ class ServeTransport:
             while message is not None:
                 if isinstance(message, Failure):
                     raise error_of(message)
-                yield message
+                if isinstance(message, Frame):
+                    yield message
                 message = await _next(stream, pool)
         finally:
             stream.cancel()
 
     async def _first(self, stream: Any, pool: str, context: Context) -> Message | None:
-        """Wait for the first message, giving up when the pool has no replica left to send it."""
+        """Wait until a replica has the call, giving up when the pool has none left that could take it."""
         pending = asyncio.ensure_future(_next(stream, pool))
         try:
             while True:
@@ -82,12 +87,23 @@ class ServeTransport:
                 if done:
                     return pending.result()
                 if context.deadline_s <= time.monotonic():
-                    raise DeadlineExceeded("the request's time was over before its first token")
+                    raise DeadlineExceeded("the request's time was over before a replica took it")
                 hopeless = refusal(pool, self._view())
                 if hopeless is not None:
                     raise hopeless
         finally:
             pending.cancel()
+            await asyncio.wait({pending})
+            if not pending.cancelled():
+                pending.exception()  # seen: what a cancelled read ends with is nobody's news
+
+    def _worth_another(self, pool: str, error: ServingError) -> bool:
+        """Say whether another replica may do better: for a lost one always, for a full one where there are several."""
+        if isinstance(error, EngineFailed):
+            return True
+        view = self._view()
+        state = view.pools.get(pool) if view is not None else None
+        return state is not None and state.ready > 1
 
     def _handle(self, pool: str) -> Any:
         if pool not in self._handles:

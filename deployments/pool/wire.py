@@ -1,4 +1,4 @@
-"""What crosses between a gateway and an engine replica: one Call down, Frames or one Failure back.
+"""What crosses between a gateway and an engine replica: one Call down; Accepted, then Frames or one Failure back.
 
 Failures travel as values: an exception would arrive wrapped by whatever carried it.
 """
@@ -36,7 +36,12 @@ class Failure:
     retry_after_s: float | None = None
 
 
-Message = Frame | Failure
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The call has reached a replica's hands: from here on only the answer itself is waited for."""
+
+
+Message = Accepted | Frame | Failure
 
 
 def call_of(request: Request, context: Context, *, now_s: float) -> Call:

@@ -11,7 +11,10 @@ from deployments.signals import PoolDemand
 
 
 class Demand:
-    """The requests sent to every pool; ``clock`` is monotonic, in seconds. Used from one event loop."""
+    """The requests sent to every pool; ``clock`` is monotonic, in seconds.
+
+    Counts change on one event loop; any thread may read them.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -40,7 +43,7 @@ class Demand:
                 refused_total=counts.refused,
                 ttft=counts.ttft.read(),
             )
-            for name, counts in self._pools.items()
+            for name, counts in tuple(self._pools.items())
         }
 
 

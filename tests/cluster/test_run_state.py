@@ -9,13 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster.ports import free_ports, in_use
-from cluster.run_state import RunState, claimed, clear, read, write
+import pytest
+
+from cluster.ports import free_ports, obstacle
+from cluster.run_state import RunState, claimed, clear, read, this_run, write
 
 
 def test_a_living_run_is_read_back_and_a_cleared_one_is_not(tmp_path: Path) -> None:
     """What was written is what other commands see."""
-    state = RunState(pid=os.getpid(), ray_address="127.0.0.2:1", http="http://127.0.0.1:8000")
+    state = this_run(ray_address="127.0.0.2:1", http="http://127.0.0.1:8000")
     write(tmp_path, state)
     assert read(tmp_path) == state
     clear(tmp_path)
@@ -27,8 +29,10 @@ def test_a_dead_or_broken_run_is_nothing(tmp_path: Path) -> None:
     """A crashed run does not stand in the way of the next."""
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait(timeout=30)
-    write(tmp_path, RunState(pid=child.pid, ray_address="a", http="b"))
+    write(tmp_path, RunState(pid=child.pid, began_s=1.0, ray_address="a", http="b"))
     assert read(tmp_path) is None
+    write(tmp_path, RunState(pid=os.getpid(), began_s=1.0, ray_address="a", http="b"))
+    assert read(tmp_path) is None, "another program has the number by now"
     (tmp_path / "run.json").write_text("{broken")
     assert read(tmp_path) is None
 
@@ -48,8 +52,14 @@ def test_a_listening_port_is_in_use() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        assert in_use("127.0.0.1", listener.getsockname()[1])
+        assert "taken by another program" in (obstacle("127.0.0.1", listener.getsockname()[1]) or "")
     names = ["a", "b", "c"]
     ports = free_ports(names)
     assert len(set(ports.values())) == 3
-    assert not any(in_use("127.0.0.1", port) for port in ports.values())
+    assert not any(obstacle("127.0.0.1", port) for port in ports.values())
+
+
+@pytest.mark.parametrize("host", ["192.0.2.77", "no-such-host.invalid"])
+def test_an_address_of_another_machine_is_not_called_taken(host: str) -> None:
+    """The way out is another host, not another port."""
+    assert "gateway.host" in (obstacle(host, 8000) or "")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ from tests.serving import Serving, chat, serving, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
+LONG_TOKENS = 800
 GATEWAY_RESIDENT_LIMIT = 300 * 2**20
 
 
@@ -108,38 +111,59 @@ async def _burst(url: str, requests: int, **body: Any) -> list[httpx.Response]:
 def test_a_pool_grows_under_a_burst_and_shrinks_again_without_losing_a_request(cluster: Serving) -> None:
     """1 -> 2 -> 1 replicas with every request answered in full."""
     assert len(cluster.replicas("dense")) == 1
-    sizes: list[int] = []
-    answered = 0
 
     async def load() -> int:
         count = 0
         until_s = time.monotonic() + 90
-        while time.monotonic() < until_s:
+        while _ready(cluster) < 2:
+            assert time.monotonic() < until_s, "dense did not grow"
             responses = await _burst(cluster.url, 40, max_tokens=40)
             assert [r.status_code for r in responses] == [200] * 40, [r.text for r in responses if r.status_code != 200]
             assert {r.json()["usage"]["completion_tokens"] for r in responses} == {40}
             count += len(responses)
-            sizes.append(_ready(cluster))
-            if sizes[-1] == 2:
-                break
         return count
 
-    answered += asyncio.run(load())
-    assert sizes[-1] == 2, sizes
+    answered = asyncio.run(load())
+    # Long streams hold on to both replicas while the pool shrinks, and a trickle of requests goes on: none is lost.
+    with concurrent.futures.ThreadPoolExecutor(4) as workers:
+        streams = [workers.submit(_long_stream, cluster.url) for _ in range(4)]
 
-    # The pool must also shrink under a trickle of requests, and lose none of them.
-    def shrunk() -> bool:
-        nonlocal answered
-        response = chat(cluster.url, "dense", "trickle", max_tokens=4)
-        assert response.status_code == 200, response.text
-        answered += 1
-        return _ready(cluster) == 1
+        def shrunk() -> bool:
+            nonlocal answered
+            response = chat(cluster.url, "dense", "trickle", max_tokens=4)
+            assert response.status_code == 200, response.text
+            answered += 1
+            return _ready(cluster) == 1
 
-    until(shrunk, within_s=90, what="dense back at one replica")
+        until(shrunk, within_s=90, what="dense back at one replica")
+        assert [stream.result(timeout=120) for stream in streams] == [LONG_TOKENS] * 4
     assert answered >= 40
     reasons = [d["reason"] for d in cluster.status()["decisions"] if d["pool"] == "dense"]
     assert reasons
     assert all(reasons)
+
+
+def _long_stream(url: str) -> int:
+    """Stream an answer that outlasts the shrinking, and return how many tokens came before the end marker."""
+    tokens, last = 0, ""
+    with httpx.stream(
+        "POST",
+        f"{url}/v1/chat/completions",
+        json={
+            "model": "dense",
+            "messages": [{"role": "user", "content": "go on"}],
+            "max_tokens": LONG_TOKENS,
+            "ignore_eos": True,
+            "stream": True,
+        },
+        timeout=120,
+    ) as response:
+        for line in response.iter_lines():
+            if line:
+                tokens += '"content":"' in line and '"content":""' not in line
+                last = line
+    assert last == "data: [DONE]"
+    return tokens
 
 
 def _ready(cluster: Serving) -> int:
@@ -147,28 +171,47 @@ def _ready(cluster: Serving) -> int:
     return ready
 
 
-def test_a_killed_replica_costs_no_request_that_had_not_begun_to_stream(cluster: Serving) -> None:
-    """Requests in flight at a kill are answered through the fallback, or told 503 with Retry-After; the pool heals."""
-    until(lambda: _ready(cluster) == 1, within_s=90, what="one replica of dense")
+def test_a_killed_replica_costs_no_whole_answer_while_another_lives(cluster: Serving) -> None:
+    """Whole answers are sent again to the replica that is left: every one arrives, in full."""
+    asyncio.run(_grown(cluster))
 
-    async def kill_during_burst() -> list[httpx.Response]:
+    async def kill_one_of_two() -> list[httpx.Response]:
         burst = asyncio.create_task(_burst(cluster.url, 12, max_tokens=60))
-        await asyncio.sleep(0.5)
-        for process in cluster.replicas("dense"):
-            process.kill()
+        await asyncio.to_thread(
+            until, lambda: cluster.status()["pools"]["dense"]["running"] > 0, within_s=20, what="requests running"
+        )
+        victim, _ = cluster.replicas("dense")
+        victim.kill()
         return await burst
 
-    responses = asyncio.run(kill_during_burst())
-    assert {r.status_code for r in responses} <= {200, 503}
-    for refused in (r for r in responses if r.status_code == 503):
+    responses = asyncio.run(kill_one_of_two())
+    assert [r.status_code for r in responses] == [200] * 12, [r.text for r in responses if r.status_code != 200]
+    assert {r.json()["usage"]["completion_tokens"] for r in responses} == {60}
+
+
+def test_a_pool_without_replicas_is_refused_or_answered_by_its_fallback_and_heals(cluster: Serving) -> None:
+    """With every replica gone the pool's own name says 503 with Retry-After, and the fallback answers in its place."""
+    until(lambda: _ready(cluster) >= 1, within_s=90, what="a replica of dense")
+    for process in cluster.replicas("dense"):
+        process.kill()
+    refused = chat(cluster.url, "dense", "anyone?", max_tokens=2)
+    fallen = chat(cluster.url, "careful", "Write a function", max_tokens=2)
+    assert fallen.status_code == 200
+    if refused.status_code != 200:  # 200 where the replica was back before the controller had noticed
+        assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) >= 1
         assert refused.json()["error"]["code"] in {"engine_failed", "no_replica"}
-
-    fallen = chat(cluster.url, "careful", "Write a function", max_tokens=4)
-    assert fallen.status_code == 200
     until(
         lambda: chat(cluster.url, "dense", "back?", max_tokens=2).status_code == 200, within_s=60, what="dense healed"
     )
+
+
+async def _grown(cluster: Serving) -> None:
+    """Load the pool until it has two replicas."""
+    until_s = time.monotonic() + 90
+    while len(cluster.replicas("dense")) < 2 or _ready(cluster) < 2:
+        assert time.monotonic() < until_s, "dense did not grow"
+        await _burst(cluster.url, 40, max_tokens=40)
 
 
 def test_a_stream_cut_by_a_kill_ends_with_an_honest_error(cluster: Serving) -> None:
@@ -201,7 +244,13 @@ def test_a_client_that_leaves_frees_its_slot(cluster: Serving) -> None:
     with httpx.stream(
         "POST",
         f"{cluster.url}/v1/chat/completions",
-        json={"model": "dense", "messages": [{"role": "user", "content": "go"}], "max_tokens": 4000, "stream": True},
+        json={
+            "model": "dense",
+            "messages": [{"role": "user", "content": "go"}],
+            "max_tokens": 4000,
+            "ignore_eos": True,
+            "stream": True,
+        },
         timeout=60,
     ) as response:
         next(response.iter_lines())
@@ -212,28 +261,37 @@ def test_a_client_that_leaves_frees_its_slot(cluster: Serving) -> None:
     )
 
 
-def test_interrupt_lets_a_running_stream_finish() -> None:
-    """Ctrl-C drains: the stream that runs ends in full, and the command ends with 0."""
-    import tempfile  # noqa: PLC0415
-    from pathlib import Path  # noqa: PLC0415
-
+def test_interrupt_lets_a_running_stream_finish_and_refuses_new_requests(tmp_path: Path) -> None:
+    """Ctrl-C drains: the stream that runs ends in full, others are told to come back, and the command ends with 0."""
     config = {"models": {"solo": {**pool("dense", step={"base_ms": 50}), "replicas": {"min": 1, "max": 1}}}}
-    with tempfile.TemporaryDirectory() as directory:
-        one = Serving(config, Path(directory))
-        try:
-            one.wait_ready(120)
-            with httpx.stream(
-                "POST",
-                f"{one.url}/v1/chat/completions",
-                json={"messages": [{"role": "user", "content": "go"}], "max_tokens": 120, "stream": True},
-                timeout=60,
-            ) as response:
-                lines = response.iter_lines()
-                next(lines)
-                one.interrupt()
-                rest = [line for line in lines if line]
-            assert rest[-1] == "data: [DONE]"
-        finally:
-            code = one.stop()
-        assert code == 0, one.output
-        assert "Stopped." in one.output
+    one = Serving(config, tmp_path)
+    try:
+        one.wait_ready(120)
+        with httpx.stream(
+            "POST",
+            f"{one.url}/v1/chat/completions",
+            json={
+                "messages": [{"role": "user", "content": "go"}],
+                "max_tokens": 200,
+                "ignore_eos": True,
+                "stream": True,
+            },
+            timeout=60,
+        ) as response:
+            lines = response.iter_lines()
+            next(lines)
+            one.interrupt()
+            refused = until(lambda: _refused(one), within_s=8, what="new requests refused during the drain")
+            assert refused.json()["error"]["code"] == "rejected"
+            assert int(refused.headers["retry-after"]) >= 1
+            rest = [line for line in lines if line]
+        assert rest[-1] == "data: [DONE]"
+    finally:
+        code = one.stop()
+    assert code == 0, one.output
+    assert "Stopped." in one.output
+
+
+def _refused(one: Serving) -> httpx.Response | None:
+    response = chat(one.url, None, "me too", max_tokens=1)
+    return response if response.status_code == 503 else None

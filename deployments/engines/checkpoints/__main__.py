@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from deployments.engines.checkpoints.store import DEMOS, cache_directory, demo_n
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when done, 1 with one sentence on what a user can change, 2 on usage."""
     given = _parser().parse_args(arguments)
+    os.environ.setdefault("TQDM_DISABLE", "1")  # before anything imports tqdm: its bars are no lines of progress
     try:
         given.run(given, _progress(time.monotonic))
     except CheckpointError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.run_state import RunState, clear, state_dir, write
+from cluster.run_state import clear, state_dir, this_run, write
 from tests.serving import TERCET, free_port
 
 ONE_POOL = "models: {solo: {family: dense, source: x, runtime: synthetic}}\n"
@@ -56,7 +56,7 @@ def test_a_tercet_that_already_runs(port: int, tmp_path: Path) -> None:
     """The running one is named, with the command that stops it."""
     directory = state_dir(port)
     directory.mkdir(parents=True, exist_ok=True)
-    write(directory, RunState(pid=os.getpid(), ray_address="a", http=f"http://127.0.0.1:{port}"))
+    write(directory, this_run(ray_address="a", http=f"http://127.0.0.1:{port}"))
     said = refused(ONE_POOL, tmp_path, port=port)
     assert f"process {os.getpid()}" in said
     assert "tercet down" in said

@@ -82,15 +82,18 @@ async def test_ready_remembers_that_all_were_once_ready() -> None:
 
 
 async def test_a_gateway_that_drains_is_healthy_but_not_ready() -> None:
-    """Requests under way finish while no new ones are sent here."""
+    """New requests are told to come back later; what the operator sees says why."""
     served = gateway(Scripted({"dense": [b"{}"]}))
-    served.draining = True
     async with client(served) as calls:
+        before = await calls.post(CHAT, json=ask(model="dense"))
+        served.reconfigure(settings(draining=True))
         ready, health = await calls.get("/ready"), await calls.get("/health")
         answer = await calls.post(CHAT, json=ask(model="dense"))
     assert (ready.status_code, ready.json()["reason"]) == (503, "draining")
     assert ready.json()["pools"]["moe"]["ready"] == 1
-    assert (health.status_code, answer.status_code) == (200, 200)
+    assert (before.status_code, health.status_code) == (200, 200)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "rejected")
+    assert int(answer.headers["retry-after"]) >= 1
 
 
 def metrics(text: str) -> Iterator[tuple[str, dict[str, str], float]]:

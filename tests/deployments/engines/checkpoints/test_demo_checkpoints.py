@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deployments.engines.checkpoints import publish, store
+from deployments.engines.checkpoints import models, publish, store
 from deployments.engines.checkpoints.store import SHIPPED, cache_directory, ensure
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def parts() -> dict[str, Path]:
+    models.quieten()
     return {name: Path(ensure(f"demo/{name}", cache_directory(), print)) for name in store.DEMOS}
 
 
@@ -70,12 +71,14 @@ def test_the_capital_of_france_is_paris(name: str, moe: dict[str, Any]) -> None:
 
 def test_the_mixture_stays_close_to_the_dense_model(moe: dict[str, Any]) -> None:
     """KL to demo/dense on held-out chats, nats a token."""
-    assert moe["moe"]["kl_nats_per_token"] < 0.3
+    assert moe["moe"]["kl_nats_per_token"] < 0.25
 
 
 def test_routing_matters(moe: dict[str, Any]) -> None:
-    """A router that knows nothing puts the mixture several times as far from the dense model."""
-    assert moe["moe"]["kl_randomised_routing"] > 3 * moe["moe"]["kl_nats_per_token"]
+    """A router that knows nothing more than doubles the distance; one that prefers the wrong experts does far worse."""
+    kl = moe["moe"]["kl_nats_per_token"]
+    assert moe["moe"]["kl_randomised_routing"] > 2 * kl
+    assert moe["moe"]["kl_reversed_routing"] > 4 * kl
 
 
 def test_every_expert_of_every_layer_is_used(moe: dict[str, Any]) -> None:
