@@ -38,7 +38,7 @@ class Heartbeat:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop reporting; returns within one report's deadline."""
+        """Stop reporting; waits a few seconds at most for a report that is under way."""
         self._closing.set()
         self._thread.join(timeout=5.0)
 

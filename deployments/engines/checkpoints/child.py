@@ -1,9 +1,10 @@
 """Running a build in a process of its own, under a deadline, its output passed on line by line."""
 
+import os
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deployments.engines.checkpoints.progress import CheckpointError, Report
 
@@ -15,7 +16,13 @@ def run(command: Sequence[str], what: str, report: Report, deadline_s: float) ->
     tail: deque[str] = deque(maxlen=KEPT_LINES)
     late = threading.Event()
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=_environment(os.environ),
     ) as child:
         timer = threading.Timer(deadline_s, _end, (child, late))
         timer.start()
@@ -31,6 +38,11 @@ def run(command: Sequence[str], what: str, report: Report, deadline_s: float) ->
         raise CheckpointError(f"{what} was not built within {deadline_s:.0f} s; the last it said: {_said(tail)}")
     if code:
         raise CheckpointError(f"{what} could not be built (exit code {code}): {_said(tail)}")
+
+
+def _environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the thread count meant for us, and let idle threads sleep: engines run on the same cores meanwhile."""
+    return {name: value for name, value in ours.items() if name != "OMP_NUM_THREADS"} | {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def _end(child: subprocess.Popen[str], late: threading.Event) -> None:
