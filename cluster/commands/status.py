@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from cluster.lifecycle import attached, fleet_status
+from cluster.obstacles import CannotServeError
 from cluster.run_state import state_dir
 from cluster.status_page import render_status
 
@@ -26,8 +28,6 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until Ctrl-C.")] = False,
 ) -> None:
     """Show pools, replicas by stage, queues, SLA attainment and the last decisions."""
-    from cluster.lifecycle import CannotServeError, attached  # noqa: PLC0415 - imports Ray
-
     try:
         with attached(state_dir(port)):
             (_follow if watch else _once)(as_json)
@@ -39,8 +39,6 @@ def status(
 
 
 def _once(as_json: bool) -> None:
-    from cluster.lifecycle import fleet_status  # noqa: PLC0415
-
     told = fleet_status(DEADLINE_S)
     if as_json:
         print(json.dumps(told, indent=2))
@@ -64,8 +62,6 @@ def _follow(as_json: bool) -> None:
 
 
 def _each_second() -> Iterator[dict[str, Any]]:
-    from cluster.lifecycle import fleet_status  # noqa: PLC0415
-
     while True:
         yield fleet_status(DEADLINE_S)
         time.sleep(REFRESH_S)

@@ -189,3 +189,21 @@ def test_notes_a_case_that_no_request_reaches():
     assert plan.notes[-1] == (
         "graph.auto.switch[1] is never reached: every request that it would take is taken by case 0 before it"
     )
+
+
+@pytest.mark.parametrize(
+    ("drain", "timeout", "sound"), [("15m", "10m", True), ("10m", "10m", True), ("5m", "10m", False)]
+)
+def test_a_shrinking_pool_waits_for_its_longest_request(drain: str, timeout: str, sound: bool) -> None:
+    """A drain that ends before a request may would cut streams."""
+    told = {
+        "models": {"dense": {"family": "dense", "source": "x", "runtime": "synthetic", "drain": drain}},
+        "gateway": {"request_timeout": timeout},
+    }
+    found = resolve(told, (machine(),))
+    if sound:
+        assert isinstance(found, Plan)
+    else:
+        assert isinstance(found, list)
+        (problem,) = found
+        assert str(problem).startswith("models.dense.drain: 300 s is less than gateway.request_timeout (600 s)")

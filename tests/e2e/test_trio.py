@@ -6,14 +6,13 @@ import concurrent.futures
 import json
 from collections.abc import Iterator
 
-import httpx
 import openai
 import psutil
 import pytest
 
 from tests.e2e.reference import assert_bfloat16_close
 from tests.e2e.trio import POOLS, PROMPTS, READY_WITHIN_S, client, laptop
-from tests.serving import Serving, chat, serving, until
+from tests.serving import Serving, chat, serving, stream, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
@@ -176,24 +175,19 @@ def test_a_killed_engine_core_is_noticed_and_replaced(trio: Serving) -> None:
     """With only vLLM's inner process gone, a stream ends with an honest error and the replica is replaced."""
     replica = trio.replicas("distilled")[0]
     (core,) = [p for p in trio.engine_cores() if replica.pid in {parent.pid for parent in p.parents()}]
-    events = []
-    with httpx.stream(
-        "POST",
-        f"{trio.url}/v1/chat/completions",
-        json={
-            "model": "distilled",
-            "messages": [{"role": "user", "content": "Count upwards from one."}],
-            "max_tokens": 2000,
-            "stream": True,
-            "ignore_eos": True,
-        },
-        timeout=120,
-    ) as response:
-        for line in response.iter_lines():
-            if line:
-                events.append(line.removeprefix("data: "))
-            if len(events) == 5:
-                core.kill()
+
+    def kill_at_the_fifth(event: int) -> None:
+        if event == 5:
+            core.kill()
+
+    events = stream(
+        trio.url,
+        "distilled",
+        "Count upwards from one.",
+        after=kill_at_the_fifth,
+        max_tokens=2000,
+        ignore_eos=True,
+    )
     assert json.loads(events[-1])["error"]["code"] == "engine_failed"
     assert "[DONE]" not in events
     _healed(trio, "distilled")

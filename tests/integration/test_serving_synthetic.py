@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.serving import Serving, chat, serving, until
+from tests.serving import Serving, chat, serving, stream, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -73,17 +73,10 @@ def test_auto_sends_code_and_greeting_to_different_pools(cluster: Serving) -> No
 
 def test_streams_tokens_and_ends_with_done(cluster: Serving) -> None:
     """A stream is server-sent events with one final marker."""
-    with httpx.stream(
-        "POST",
-        f"{cluster.url}/v1/chat/completions",
-        json={"model": "dense", "messages": [{"role": "user", "content": "go"}], "max_tokens": 20, "stream": True},
-        timeout=60,
-    ) as response:
-        events = [line.removeprefix("data: ") for line in response.iter_lines() if line]
-    assert response.headers["content-type"].startswith("text/event-stream")
+    events = stream(cluster.url, "dense", "go", max_tokens=20)
     assert events[-1] == "[DONE]"
     assert events.count("[DONE]") == 1
-    assert [json.loads(event)["choices"] for event in events[:-1]]
+    assert all(json.loads(event)["choices"] for event in events[:-1])
 
 
 def test_an_idle_gateway_is_small(cluster: Serving) -> None:
@@ -145,25 +138,9 @@ def test_a_pool_grows_under_a_burst_and_shrinks_again_without_losing_a_request(c
 
 def _long_stream(url: str) -> int:
     """Stream an answer that outlasts the shrinking, and return how many tokens came before the end marker."""
-    tokens, last = 0, ""
-    with httpx.stream(
-        "POST",
-        f"{url}/v1/chat/completions",
-        json={
-            "model": "dense",
-            "messages": [{"role": "user", "content": "go on"}],
-            "max_tokens": LONG_TOKENS,
-            "ignore_eos": True,
-            "stream": True,
-        },
-        timeout=120,
-    ) as response:
-        for line in response.iter_lines():
-            if line:
-                tokens += '"content":"' in line and '"content":""' not in line
-                last = line
-    assert last == "data: [DONE]"
-    return tokens
+    events = stream(url, "dense", "go on", max_tokens=LONG_TOKENS, ignore_eos=True)
+    assert events[-1] == "[DONE]"
+    return sum(bool(json.loads(event)["choices"][0]["delta"].get("content")) for event in events[:-1])
 
 
 def _ready(cluster: Serving) -> int:
@@ -217,20 +194,13 @@ async def _grown(cluster: Serving) -> None:
 def test_a_stream_cut_by_a_kill_ends_with_an_honest_error(cluster: Serving) -> None:
     """After the first token the failure is told in the stream, and never followed by the end marker."""
     until(lambda: _ready(cluster) == 1, within_s=90, what="one replica of dense")
-    events: list[str] = []
-    with httpx.stream(
-        "POST",
-        f"{cluster.url}/v1/chat/completions",
-        json={"model": "dense", "messages": [{"role": "user", "content": "go"}], "max_tokens": 2000, "stream": True},
-        timeout=60,
-    ) as response:
-        for line in response.iter_lines():
-            if not line:
-                continue
-            events.append(line.removeprefix("data: "))
-            if len(events) == 5:
-                for process in cluster.replicas("dense"):
-                    process.kill()
+
+    def kill_at_the_fifth(event: int) -> None:
+        if event == 5:
+            for process in cluster.replicas("dense"):
+                process.kill()
+
+    events = stream(cluster.url, "dense", "go", after=kill_at_the_fifth, max_tokens=2000, ignore_eos=True)
     assert json.loads(events[-1])["error"]["code"] == "engine_failed"
     assert "[DONE]" not in events
     until(

@@ -1,0 +1,38 @@
+"""What can stand in the way of serving, found before anything is started and said in one sentence with the way out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psutil
+
+from cluster.memory import shortage
+from cluster.plan import Plan
+from cluster.ports import obstacle
+from cluster.run_state import read
+
+
+class CannotServeError(Exception):
+    """The cluster cannot start or be reached; the message is one sentence with the way out."""
+
+
+def refuse_obstacles(plan: Plan, directory: Path) -> None:
+    """Raise CannotServeError for whatever stands in the way of starting: found before anything is started."""
+    short = shortage(plan, psutil.virtual_memory().available)
+    if short:
+        raise CannotServeError(short)
+    running = read(directory)
+    if running is not None:
+        raise CannotServeError(
+            f"Tercet already serves {running.http} (process {running.pid}): stop it with `tercet down`, "
+            "or choose another gateway.port."
+        )
+    taken = obstacle(plan.gateway.host, plan.gateway.port)
+    if taken:
+        raise CannotServeError(taken)
+    if os.environ.get("RAY_ADDRESS"):
+        raise CannotServeError(
+            f"RAY_ADDRESS points to a Ray cluster that already runs ({os.environ['RAY_ADDRESS']}): "
+            "unset it to serve from a cluster of this machine's own."
+        )
