@@ -7,20 +7,41 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-Endpoint = Literal["chat", "completion"]
+import msgspec
+
+# The name is the metric label, the log field, and the key of the tables that say how each endpoint is checked,
+# answered by an engine, and rendered.
+Endpoint = Literal[
+    "chat",
+    "completion",
+    "responses",
+    "response",
+    "response_cancel",
+    "messages",
+    "count_tokens",
+    "embeddings",
+    "score",
+    "rerank",
+    "tokenize",
+    "detokenize",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One client call, parsed and validated once at the gateway.
 
-    ``body`` is the wire body as the client sent it; engines read it, nodes replace it, nobody mutates it.
+    ``body`` is the wire body as the client sent it; engines read it, nodes replace it, nobody mutates it. ``adapter``
+    is the LoRA adapter that the client asked for, "" for the model itself. ``replica`` is set where only one replica
+    can answer, because it keeps what the client refers to.
     """
 
     endpoint: Endpoint
     model: str
     body: Mapping[str, Any]
     stream: bool = False
+    adapter: str = ""
+    replica: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +64,7 @@ class Context:
         return replace(self, path=(*self.path, node))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who answers, sent with a stream's first frame.
 
     Times are in seconds: ``engine_queue_s`` from the engine's acceptance to its scheduling, ``engine_ttft_s`` from
@@ -58,8 +78,7 @@ class Head:
     engine_queue_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One streamed unit: bytes ready for the wire, and the few fields that nodes look at.
 
     A streamed answer's frames hold whole server-sent events; any other answer is one frame with the whole JSON body.

@@ -56,7 +56,8 @@ class ReplicaSignals:
     """One engine replica at one instant.
 
     ``at_s`` is Unix time. ``running`` sequences are in the engine's batch, ``waiting`` ones in its queue.
-    ``kv_used`` is the share of KV cache blocks in use, in [0, 1]. Names ending in ``_total`` only grow.
+    ``kv_used`` is the share of KV cache blocks in use, in [0, 1]. Names ending in ``_total`` only grow. ``address`` is
+    where gateways reach the replica, ``adapters`` the LoRA adapters that it holds.
     """
 
     pool: str
@@ -73,6 +74,8 @@ class ReplicaSignals:
     preemptions_total: int = 0
     ttft: Histogram = field(default_factory=Histogram)
     inter_token: Histogram = field(default_factory=Histogram)
+    address: str = ""
+    adapters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +104,19 @@ class GatewaySignals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaPlace:
+    """Where one replica is reached, and the LoRA adapters that it holds."""
+
+    replica: str
+    address: str
+    adapters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PoolState:
     """What the controller tells everyone about one pool: replicas able to answer, wanted, and on their way.
 
-    ``scaled_to_zero`` is true from the moment the pool was sized to none until a replica is ready again: its requests
+    ``replicas`` are those that have said where they are reached, whatever their stage. ``scaled_to_zero`` is true from the moment the pool was sized to none until a replica is ready again: its requests
     are held. A pool without replicas that is not scaled to zero has lost them.
     """
 
@@ -112,6 +124,7 @@ class PoolState:
     target: int
     starting: int
     scaled_to_zero: bool = False
+    replicas: tuple[ReplicaPlace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from ray import serve
 
 from deployments.engines.base import Engine
@@ -20,7 +21,7 @@ from deployments.errors import EngineFailed, Overloaded, ServingError
 from deployments.pool.cores import claim
 from deployments.pool.heartbeat import Heartbeat
 from deployments.pool.wire import Accepted, Call, Message, context_of, failure_of
-from deployments.request import Frame
+from deployments.request import Frame, Head
 from deployments.signals import ReplicaSignals, Stage
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class EngineReplica:
         async with aclosing(self._engine.generate(call.request, context)) as frames:  # type: ignore[type-var]
             async for frame in frames:
                 head = frame.head
-                yield frame if head is None else replace(frame, head=replace(head, replica=self._replica))
+                yield frame if head is None else _named(frame, head, self._replica)
 
     async def check_health(self) -> None:
         """Raise when the engine can no longer answer; Serve then replaces the replica."""
@@ -143,3 +144,7 @@ class EngineReplica:
         await asyncio.to_thread(self._heartbeat.close)
         if self._engine is not None:
             await self._engine.stop()
+
+
+def _named(frame: Frame, head: Head, replica: str) -> Frame:
+    return msgspec.structs.replace(frame, head=msgspec.structs.replace(head, replica=replica))
