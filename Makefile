@@ -6,7 +6,10 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-compile --progress-bar off -q
 TORCH  := $(shell grep '^torch==' requirements/cpu.txt)
 
-.PHONY: serve test test-fast test-integration test-e2e test-all lint install install-dev system clean
+BENCH_VENV := .venv-peers
+BENCH_ARGS ?=
+
+.PHONY: bench serve test test-fast test-integration test-e2e test-all lint install install-dev system clean
 .DELETE_ON_ERROR:
 
 serve: install
@@ -49,6 +52,20 @@ $(VENV)/.dev: $(VENV)/.cpu requirements/dev.txt
 	@$(PIP) -r requirements/dev.txt
 	@touch $@
 
+# Side by side with raw vLLM and ray.serve.llm; BENCH_ARGS='--quick' for a first look, see benchmarks/README.md.
+bench: $(BENCH_VENV)/.bench
+	@exec $(BENCH_VENV)/bin/python -m benchmarks $(BENCH_ARGS)
+
+# The peers' environment lies over the product's own: what only peers and plots need never reaches the product, and the
+# engine, Ray and torch are the very same files for every contender.
+$(BENCH_VENV)/.bench: requirements/bench.txt $(VENV)/.cpu
+	@set -e; [ -x $(BENCH_VENV)/bin/python ] || $(BIN)/python -m venv --without-pip $(BENCH_VENV); \
+	site=$$($(BENCH_VENV)/bin/python -c 'import site; print(site.getsitepackages()[0])'); \
+	own=$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])'); \
+	echo "import site; site.addsitedir('$$own')" > "$$site/over-tercet.pth"; \
+	$(PIP) --target "$$site" --upgrade -r requirements/bench.txt; \
+	touch $@
+
 # vLLM's CPU kernels need libnuma; tcmalloc makes the engine about a quarter faster, and serving works without it.
 system:
 	@[ "$$(uname -s)" = Linux ] || exit 0; \
@@ -64,4 +81,4 @@ system:
 	case "$$missing" in *libnuma1*) exit 1;; esac
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) $(BENCH_VENV) build *.egg-info

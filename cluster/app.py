@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ from deployments.engines.cpu_settings import replica_environment
 from deployments.gateway.app import build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.settings import GatewaySettings
+from deployments.pool.adapter_orders import AdapterOrders
 from deployments.pool.heartbeat import Heartbeat
 from deployments.pool.last_view import LastView
+from deployments.pool.links import Links
 from deployments.pool.replica import EngineReplica
-from deployments.pool.transport import ENGINE_DEPLOYMENT, ServeTransport, application_of
+from deployments.pool.transport import ENGINE_DEPLOYMENT, PoolTransport, application_of
+from deployments.signals import FleetView
 from deployments.telemetry.logs import configure
+from deployments.telemetry.traces import from_environment
 
 NAMESPACE = "tercet"
 CONTROLLER = ("tercet-fleet", NAMESPACE)
@@ -71,7 +76,8 @@ class GatewayReplica:
     async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it
         configure(sys.__stderr__ or sys.stderr)  # Serve puts a buffer of a thousand lines in place of sys.stderr
         self._name = serve.get_replica_context().replica_id.unique_id
-        self._view = LastView()
+        self._view, self._links = LastView(), Links()
+        self._loop = asyncio.get_running_loop()
         self._gateway: Gateway | None = None
         self._front = Front()
         self._heartbeat: Heartbeat | None = None
@@ -85,15 +91,24 @@ class GatewayReplica:
         if self._gateway is not None:
             self._gateway.reconfigure(settings)
             return
-        gateway = Gateway(settings, ServeTransport(self._view.fresh), name=self._name, fleet=self._view.latest)
-        self._gateway, self._front.app = gateway, build_app(gateway)
+        transport = PoolTransport(self._view.fresh, self._links)
+        gateway = Gateway(settings, transport, name=self._name, fleet=self._view.latest, traces=from_environment())
+        self._gateway, self._front.app = gateway, build_app(gateway, AdapterOrders(CONTROLLER))
         self._heartbeat = Heartbeat(
-            CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._view.take
+            CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._take
         )
+
+    def _take(self, view: FleetView) -> None:
+        """Keep the controller's word; called on the heartbeat's thread."""
+        self._view.take(view)
+        self._loop.call_soon_threadsafe(self._links.follow, view)
 
     async def __del__(self) -> None:
         if self._heartbeat is not None:
             await asyncio.to_thread(self._heartbeat.close)
+        await self._links.close()
+        if self._gateway is not None:
+            await asyncio.to_thread(self._gateway.traces.close)
 
 
 class PoolRoot:
@@ -119,8 +134,10 @@ def gateway_app(gateway: GatewayPlan) -> serve.Application:
     return replica.bind()
 
 
-def pool_app(pool: PoolPlan, *, state_dir: Path, cache: str | None) -> serve.Application:
-    """Return one pool's application."""
+def pool_app(
+    pool: PoolPlan, *, state_dir: Path, cache: str | None, adapters_from: Sequence[str] = ()
+) -> serve.Application:
+    """Return one pool's application; at run time its adapters are loaded from inside the folders *adapters_from*."""
     spec = {
         "name": pool.name,
         "pool": pool.name,
@@ -128,6 +145,7 @@ def pool_app(pool: PoolPlan, *, state_dir: Path, cache: str | None) -> serve.App
         "source": pool.source,
         "runtime": pool.runtime,
         "engine": {**_executor(pool), **pool.engine},
+        "media": dict(pool.media),
         "synthetic": dict(pool.synthetic),
         "pinned_cores": pool.pinned_cores,
         "controller": list(CONTROLLER),
@@ -137,7 +155,11 @@ def pool_app(pool: PoolPlan, *, state_dir: Path, cache: str | None) -> serve.App
     engine = serve.deployment(EngineReplica).options(
         name=ENGINE_DEPLOYMENT,
         max_ongoing_requests=pool.slots + pool.max_waiting + 16,
-        user_config={"max_waiting": pool.max_waiting},
+        user_config={
+            "max_waiting": pool.max_waiting,
+            "adapters": dict(pool.adapters),
+            "adapters_from": list(adapters_from),
+        },
         autoscaling_config=autoscaling_config(pool, namespace=NAMESPACE),
         graceful_shutdown_timeout_s=pool.drain_s,
         graceful_shutdown_wait_loop_s=0.5,
@@ -183,9 +205,12 @@ def _ray_actor_options(pool: PoolPlan) -> dict[str, Any]:
 
 def applications(plan: Plan, *, state_dir: Path, cache: str | None) -> list[serve.RunTarget]:
     """Return every application; the gateway is first so that /health answers while pools load."""
+    folders = plan.gateway.settings["admin"]["adapters_from"]
     pools = (
         serve.RunTarget(
-            target=pool_app(pool, state_dir=state_dir, cache=cache), name=application_of(pool.name), route_prefix=None
+            target=pool_app(pool, state_dir=state_dir, cache=cache, adapters_from=folders),
+            name=application_of(pool.name),
+            route_prefix=None,
         )
         for pool in plan.pools
     )

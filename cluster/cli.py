@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-COMMANDS = ("serve", "check", "explain", "status", "down", "distill")
+COMMANDS = ("serve", "check", "explain", "status", "down", "distill", "quantize")
 
 
 class _OnDemand(TyperGroup):

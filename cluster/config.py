@@ -5,14 +5,17 @@ Cross-field rules (names that exist, cycles, bounds) are in ``resolve``; here is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from autoscale.spec import AutoscaleSpec
+from deployments.adapters import served_name
 from deployments.engines.synthetic_spec import SyntheticSpec
+from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec
+from deployments.media import MediaSpec
 from deployments.quantities import Bytes, Seconds
 
 
@@ -52,10 +55,12 @@ class Resources(Strict):
 class ModelSpec(Strict):
     """One pool of identical engines."""
 
-    family: Literal["dense", "moe", "distilled"]
+    family: Literal["dense", "moe", "distilled", "pooling"]
     source: str = Field(min_length=1)
     runtime: Literal["vllm", "synthetic"] = "vllm"
     engine: dict[str, Any] = Field(default_factory=dict)
+    adapters: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
+    media: MediaSpec = MediaSpec()
     synthetic: SyntheticSpec = SyntheticSpec()
     replicas: Replicas = Replicas()
     resources: Resources = Resources()
@@ -72,6 +77,7 @@ class GatewaySpec(Strict):
     replicas: int = Field(default=1, ge=1, le=1_000, strict=True)
     max_body: Bytes = 8 * 2**20
     request_timeout: Seconds = Field(default=600.0, gt=0)
+    admin: AdminSettings = AdminSettings()
 
 
 class Config(Strict):
@@ -82,6 +88,11 @@ class Config(Strict):
     default: str | None = None
     gateway: GatewaySpec = GatewaySpec()
     autoscale: AutoscaleSpec = AutoscaleSpec()
+
+
+def model_names(models: Mapping[str, ModelSpec]) -> list[str]:
+    """Return every name of a model that clients and graph nodes may use, adapters included."""
+    return [served_name(name, adapter) for name, model in models.items() for adapter in ("", *model.adapters)]
 
 
 def known_keys(loc: Sequence[str | int]) -> list[str]:

@@ -11,6 +11,8 @@ from cluster.memory import shortage
 from cluster.plan import Plan
 from cluster.ports import obstacle
 from cluster.run_state import read
+from deployments.gateway.admin_guard import fault
+from deployments.gateway.admin_settings import AdminSettings
 
 
 class CannotServeError(Exception):
@@ -22,6 +24,9 @@ def refuse_obstacles(plan: Plan, directory: Path) -> None:
     short = shortage(plan, psutil.virtual_memory().available)
     if short:
         raise CannotServeError(short)
+    unguarded = fault(AdminSettings.model_validate(plan.gateway.settings["admin"]))
+    if unguarded:
+        raise CannotServeError(f"gateway.admin: {unguarded}: set one, or leave gateway.admin out.")
     running = read(directory)
     if running is not None:
         raise CannotServeError(

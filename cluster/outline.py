@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from deployments.adapters import served_name
 from deployments.graph.compile import kind_of
 from deployments.graph.spec import parse, parse_graph, targets
 
@@ -21,6 +22,9 @@ def outline(settings: Mapping[str, Any]) -> Iterator[str]:
     for name in settings["models"]:
         if name not in reached:
             yield f"{name} (model)"
+        for adapter in settings["models"][name].get("adapters", ()):
+            if served_name(name, adapter) not in reached:
+                yield f"{served_name(name, adapter)} (adapter of {name})"
 
 
 def _drawn(name: str, graph: Mapping[str, Any], why: str, depth: int, drawn: set[str]) -> Iterator[str]:

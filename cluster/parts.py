@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from cluster.config import Config, ModelSpec
 from cluster.problems import Loc, Problem, problem_of
+from deployments.adapters import served_name
 from deployments.graph.kind import KindSpec
 from deployments.graph.spec import parse, targets
 
@@ -33,6 +34,11 @@ class Parts:
     def names(self, section: str) -> list[str]:
         """Return every name written under *section*, readable or not."""
         return [name for name in _mapping(self.raw.get(section)) if isinstance(name, str)]
+
+    def adapters(self) -> list[str]:
+        """Return the model name of every adapter that is written under a model, readable or not."""
+        written = ((name, _mapping(model).get("adapters")) for name, model in _named(self.raw, "models"))
+        return [served_name(name, one) for name, named in written for one in _mapping(named) if isinstance(one, str)]
 
     def sound(self, *loc: str | int) -> bool:
         """Say whether what stands at *loc* is what its author wrote, not a default in the place of a mistake."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Family = Literal["dense", "moe", "distilled"]
+Family = Literal["dense", "moe", "distilled", "pooling"]
 Runtime = Literal["vllm", "synthetic"]
 Strategy = Literal["PACK", "STRICT_PACK"]
 
@@ -36,7 +36,9 @@ class PoolPlan:
     source: str
     runtime: Runtime
     engine: Mapping[str, Any]
+    media: Mapping[str, Any] = field(default_factory=dict)
     synthetic: Mapping[str, Any]
+    adapters: Mapping[str, str]
     min_replicas: int
     max_replicas: int
     initial_replicas: int

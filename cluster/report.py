@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any
 
 from cluster.changes import IN_PLACE, RESTARTING
+from cluster.engine_settings import WIDTH, arguments, explained, processes
 from cluster.fit import inventory
-from cluster.outline import flow, outline
+from cluster.media_report import media
+from cluster.outline import outline
 from cluster.plan import GatewayPlan, Machine, Plan, PoolPlan
-from deployments.engines.cpu_settings import defaults
 
-_WIDTH = 116
 _COLUMNS = ("name", "family", "runtime", "source", "replicas", "one replica", "cores", "slots", "waiting", "drain")
 
 
@@ -25,17 +24,22 @@ class Line:
     heading: bool = False
 
 
-def report(plan: Plan, nodes: Sequence[Machine], name: str) -> Iterator[Line]:
-    """Write *plan* out; *name* is what to call its document."""
+def report(plan: Plan, nodes: Sequence[Machine], name: str, preload: Sequence[str] = ()) -> Iterator[Line]:
+    """Write *plan* out; *name* is what to call its document, *preload* are libraries that CPU engines load first."""
     yield Line(f"{name}: no problems; {len(plan.pools)} pool{'s' * (len(plan.pools) > 1)} on {inventory(nodes)}", True)
     yield from _section("pools", _table([_COLUMNS, *(_row(pool) for pool in plan.pools)]))
-    yield from _section("engine arguments", (line for pool in plan.pools for line in _arguments(pool)))
+    yield from _section("engine arguments", (line for pool in plan.pools for line in arguments(pool)))
+    if any(pool.runtime == "vllm" for pool in plan.pools):
+        yield from _section("why these defaults", explained(plan.pools))
+        yield from _section("environment of the engines", processes(plan.pools, preload))
+    if any(media(plan.pools)):
+        yield from _section("media", media(plan.pools))
     yield from _section(f"graph, default {plan.gateway.settings['default']}", outline(plan.gateway.settings))
     yield from _section("gateway", _gateway(plan.gateway))
     yield from _section("what a change restarts", _changes())
     if plan.notes:
         yield from _section(
-            "notes", (line for note in plan.notes for line in wrap(note, _WIDTH, subsequent_indent="  "))
+            "notes", (line for note in plan.notes for line in wrap(note, WIDTH, subsequent_indent="  "))
         )
 
 
@@ -84,32 +88,22 @@ def _cores(pool: PoolPlan) -> str:
     return "shared"
 
 
-def _arguments(pool: PoolPlan) -> Iterator[str]:
-    if pool.runtime == "synthetic":
-        yield from _hung(f"{pool.name}: synthetic, ", pool.synthetic, "")
-        return
-    ours = defaults(pool.family, "gpu" if pool.gpus else "cpu")
-    given = {key: value for key, value in pool.engine.items() if ours.get(key) != value}
-    yield from _hung(f"{pool.name}: ", given, "none of its own")
-    yield from _hung("  by default ", {key: ours[key] for key in ours if key not in given}, "nothing")
-
-
-def _hung(start: str, arguments: Mapping[str, Any], none: str) -> list[str]:
-    pairs = ", ".join(f"{key}={flow(value)}" for key, value in sorted(arguments.items()))
-    return wrap(start + (pairs or none), _WIDTH, subsequent_indent="    ", break_long_words=False)
-
-
 def _gateway(gateway: GatewayPlan) -> Iterator[str]:
     settings = gateway.settings
     count = f"{gateway.replicas} replica{'s' * (gateway.replicas > 1)}"
     body, patience = settings["max_body"] / 2**20, duration(settings["request_timeout"])
     yield f"http://{gateway.host}:{gateway.port}, {count}, bodies up to {body:g} MiB, requests up to {patience}"
+    if token := settings["admin"]["token_env"] or settings["admin"]["token_file"]:
+        folders = ", ".join(settings["admin"]["adapters_from"]) or "nowhere"
+        yield f"admin routes: with the token in {token}; adapters are loaded from {folders}"
 
 
 def _changes() -> Iterator[str]:
     yield f"the engines of a pool: its {', '.join(dict.fromkeys(RESTARTING.values()))}"
-    yield f"nothing: a pool's {', '.join(IN_PLACE.values())};"
-    yield "         graph, default, autoscale, gateway.replicas, gateway.max_body, gateway.request_timeout"
+    in_place = f"nothing: a pool's {', '.join(IN_PLACE.values())};"
+    gateways = "graph, default, autoscale, gateway.replicas, gateway.max_body, gateway.request_timeout, gateway.admin"
+    yield from wrap(in_place, WIDTH, subsequent_indent=" " * 9)
+    yield f"         {gateways}"
     yield "everything: gateway.host, gateway.port"
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cluster.checks.adapters import misfit
 from cluster.checks.drain import too_short
 from cluster.checks.engine import ill_equipped
 from cluster.checks.names import circular, dangling, default_of, misnamed
 from cluster.checks.reach import unreachable
 from cluster.checks.replicas import contradictory
 from cluster.checks.source import Look, look_here, sourceless
+from cluster.checks.work import mixed
 from cluster.config import Config, ModelSpec
 from cluster.document import load
 from cluster.parts import Parts, read
@@ -19,7 +21,7 @@ from cluster.placement import bundles, strategy
 from cluster.plan import GatewayPlan, Machine, Plan, PoolPlan
 from cluster.pools import Layout, lay_out
 from cluster.problems import Problem, path_of
-from cluster.sizing import arguments_of, device_of
+from cluster.sizing import arguments_of, device_of, holds_adapters
 from deployments.graph.spec import dump
 
 
@@ -68,8 +70,10 @@ def _contradictions(parts: Parts, nodes: Sequence[Machine], look: Look) -> Itera
     yield from contradictory(parts)
     yield from sourceless(parts, look)
     yield from ill_equipped(parts, nodes)
+    yield from misfit(parts)
     yield from dangling(parts)
     yield from circular(parts)
+    yield from mixed(parts)
 
 
 def _placeable(parts: Parts, nodes: Sequence[Machine]) -> dict[str, ModelSpec]:
@@ -114,6 +118,8 @@ def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine])
         source=model.source,
         runtime=model.runtime,
         engine=arguments,
+        media=model.media.model_dump(mode="json"),
+        adapters=dict(model.adapters),
         synthetic=model.synthetic.model_dump(mode="json") if model.runtime == "synthetic" else {},
         min_replicas=bounds.min,
         max_replicas=bounds.max,
@@ -140,12 +146,19 @@ def _gateway(config: Config) -> GatewayPlan:
         replicas=gateway.replicas,
         settings={
             "models": {
-                name: {"family": model.family, "min_replicas": model.replicas.min}
+                name: {
+                    "family": model.family,
+                    "min_replicas": model.replicas.min,
+                    "media": model.media.model_dump(mode="json"),
+                    "adapters": list(model.adapters),
+                    "lora": holds_adapters(model),
+                }
                 for name, model in config.models.items()
             },
             "graph": {name: dump(node) for name, node in config.graph.items()},
             "default": config.default,
             "max_body": gateway.max_body,
             "request_timeout": gateway.request_timeout,
+            "admin": gateway.admin.model_dump(mode="json"),
         },
     )

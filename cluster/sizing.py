@@ -10,6 +10,7 @@ from cluster.placement import Shape
 from cluster.plan import Machine
 from cluster.problems import Problem, path_of, shown
 from deployments.engines.cpu_settings import Device, defaults
+from deployments.engines.lora_settings import lora_defaults
 
 # A synthetic engine sleeps nearly all the time.
 _SYNTHETIC_CPUS = 0.01
@@ -43,7 +44,14 @@ def arguments_of(model: ModelSpec, device: Device) -> dict[str, Any]:
     """Return the engine arguments in force, defaults included; a synthetic engine has none but its own."""
     if model.runtime == "synthetic":
         return dict(model.engine)
-    return {"max_num_seqs": _GPU_SLOTS, **defaults(model.family, device), **model.engine}
+    ours = {**defaults(model.family, device), **lora_defaults(model.engine, model.adapters)}
+    return {"max_num_seqs": _GPU_SLOTS, **ours, **model.engine}
+
+
+def holds_adapters(model: ModelSpec) -> bool:
+    """Say whether the model's engines can hold LoRA adapters; a synthetic one always can."""
+    arguments = {**lora_defaults(model.engine, model.adapters), **model.engine}
+    return model.runtime == "synthetic" or arguments.get("enable_lora") is True
 
 
 def count(value: Any) -> int | None:

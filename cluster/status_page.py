@@ -24,7 +24,13 @@ def render_status(status: Mapping[str, Any], now_s: float, *, plain: bool = Fals
     for entry in reversed(status["decisions"][-DECISIONS_SHOWN:]):
         change = f"{entry['from']} -> {entry['to']}"
         decisions.add_row(*map(Text, (ago(now_s - entry["at_s"]), entry["pool"], change, entry["reason"])))
-    return Group(Text(_headline(status, now_s)), pools, *map(Text, _reasons(status)), Text("\nLast changes"), decisions)
+    return Group(
+        Text(_headline(status, now_s)),
+        pools,
+        *map(Text, (*_reasons(status), *_drafts(status))),
+        Text("\nLast changes"),
+        decisions,
+    )
 
 
 def ago(seconds: float) -> str:
@@ -88,6 +94,15 @@ def _reasons(status: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {name}: {pool['decision']['to']} because {pool['decision']['reason']}"
         elif pool["blind"]:
             yield f"  {name}: {'; '.join(pool['blind'])}"
+
+
+def _drafts(status: Mapping[str, Any]) -> Iterator[str]:
+    """Say of each pool that speculates how many of the tokens it guessed were right."""
+    for name, pool in status["pools"].items():
+        totals = [replica["totals"] for replica in pool["replicas"] if replica.get("totals")]
+        drafted, accepted = (sum(total.get(key, 0) for total in totals) for key in ("drafted", "accepted"))
+        if drafted:
+            yield f"  {name}: {accepted / drafted:.0%} of {drafted} speculated tokens accepted"
 
 
 def _or_nothing(value: float | None, form: str) -> str:

@@ -5,6 +5,9 @@ Each code is also the wire error's ``code``, the metric label and, by the class,
     ServingError
     ├── Invalid            400  the request itself is wrong; retrying it elsewhere cannot help
     │   ├── UnknownModel   404
+    │   ├── NotFound       404
+    │   ├── Unauthorized   401
+    │   ├── Forbidden      403
     │   ├── ContextTooLong 400
     │   ├── BodyTooLarge   413
     │   └── UnsupportedMedia 415
@@ -60,6 +63,29 @@ class UnknownModel(Invalid):
 
     code = "model_not_found"
     status = 404
+
+
+class NotFound(Invalid):
+    """What the request refers to does not exist, or no longer."""
+
+    code = "not_found"
+    status = 404
+
+
+class Unauthorized(Invalid):
+    """The caller has not shown that it may do this."""
+
+    code = "unauthorized"
+    status = 401
+    kind = "authentication_error"
+
+
+class Forbidden(Invalid):
+    """Nobody may do this here."""
+
+    code = "forbidden"
+    status = 403
+    kind = "permission_error"
 
 
 class ContextTooLong(Invalid):

@@ -64,11 +64,13 @@ class Context:
         return replace(self, path=(*self.path, node))
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Who answers, sent with a stream's first frame.
 
     Times are in seconds: ``engine_queue_s`` from the engine's acceptance to its scheduling, ``engine_ttft_s`` from
-    acceptance to the first token. ``None`` where the engine does not tell.
+    acceptance to the first token, ``replica_s`` from the call's arrival at the replica to its first frame,
+    ``queued_s`` the wait for a replica that could take it. ``sent_s`` is when it was sent there, on the gateway's
+    monotonic clock. ``None`` where nobody tells.
     """
 
     model: str
@@ -76,9 +78,12 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     replica: str = ""
     engine_ttft_s: float | None = None
     engine_queue_s: float | None = None
+    replica_s: float | None = None
+    queued_s: float | None = None
+    sent_s: float | None = None
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One streamed unit: bytes ready for the wire, and the few fields that nodes look at.
 
     A streamed answer's frames hold whole server-sent events; any other answer is one frame with the whole JSON body.

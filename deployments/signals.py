@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from deployments.adapters import AdapterReport
+
 Stage = Literal["requested", "placed", "building", "loading", "warming", "ready", "draining"]
 
 # Upper bounds in seconds; one set for every histogram so that series from different processes add up.
@@ -56,8 +58,13 @@ class ReplicaSignals:
     """One engine replica at one instant.
 
     ``at_s`` is Unix time. ``running`` sequences are in the engine's batch, ``waiting`` ones in its queue.
-    ``kv_used`` is the share of KV cache blocks in use, in [0, 1]. Names ending in ``_total`` only grow. ``address`` is
-    where gateways reach the replica, ``adapters`` the LoRA adapters that it holds.
+    ``kv_used`` is the share of KV cache blocks in use, in [0, 1]. Names ending in ``_total`` only grow;
+    ``aborted_total`` counts requests that were ended before they had finished, and
+    of ``prefix_queries_total`` prompt tokens, ``prefix_hits_total`` were found in the prefix cache; of
+    ``drafted_total`` speculated tokens, ``accepted_total`` proved right. ``address`` is
+    where gateways reach the replica with its ``key``, ``adapters`` the LoRA adapters that it holds;
+    ``adapter_reports`` tell of all that it was asked to hold. ``startup`` is how many seconds each stage of its start
+    took, in order, as far as it has come.
     """
 
     pool: str
@@ -72,10 +79,18 @@ class ReplicaSignals:
     prompt_tokens_total: int = 0
     generated_tokens_total: int = 0
     preemptions_total: int = 0
+    aborted_total: int = 0
+    prefix_queries_total: int = 0
+    prefix_hits_total: int = 0
+    drafted_total: int = 0
+    accepted_total: int = 0
     ttft: Histogram = field(default_factory=Histogram)
     inter_token: Histogram = field(default_factory=Histogram)
     address: str = ""
+    key: str = field(default="", repr=False)
     adapters: tuple[str, ...] = ()
+    adapter_reports: tuple[AdapterReport, ...] = ()
+    startup: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +120,11 @@ class GatewaySignals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaPlace:
-    """Where one replica is reached, and the LoRA adapters that it holds."""
+    """Where one replica is reached and with which key, and the LoRA adapters that it holds."""
 
     replica: str
     address: str
+    key: str = field(default="", repr=False)
     adapters: tuple[str, ...] = ()
 
 
@@ -116,8 +132,10 @@ class ReplicaPlace:
 class PoolState:
     """What the controller tells everyone about one pool: replicas able to answer, wanted, and on their way.
 
-    ``replicas`` are those that have said where they are reached, whatever their stage. ``scaled_to_zero`` is true from the moment the pool was sized to none until a replica is ready again: its requests
-    are held. A pool without replicas that is not scaled to zero has lost them.
+    ``replicas`` are those that have said where they are reached, whatever their stage. ``scaled_to_zero`` is true from
+    the moment the pool was sized to none until a replica is ready again: its requests are held. A pool without
+    replicas that is not scaled to zero has lost them. ``adapters`` are the LoRA adapters loaded at run time, whether
+    or not a replica holds them yet. ``startup`` is how many seconds each stage took in the youngest replica's start.
     """
 
     ready: int
@@ -125,6 +143,8 @@ class PoolState:
     starting: int
     scaled_to_zero: bool = False
     replicas: tuple[ReplicaPlace, ...] = ()
+    adapters: tuple[str, ...] = ()
+    startup: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import psutil
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 TERCET = str(Path(sys.executable).with_name("tercet"))
 
@@ -176,3 +177,11 @@ def chat(url: str, model: str | None, prompt: str, **body: Any) -> httpx.Respons
         json={**named, "messages": [{"role": "user", "content": prompt}], **body},
         timeout=120,
     )
+
+
+def counted(one: Serving, series: str, **labels: str) -> float:
+    """Return the value of a counter at the gateway, over all series that have *labels*."""
+    text = httpx.get(f"{one.url}/metrics", timeout=30).text
+    families = text_string_to_metric_families(text)
+    samples = (sample for family in families for sample in family.samples if sample.name == series)
+    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())

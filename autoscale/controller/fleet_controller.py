@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from autoscale.controller import remembered
@@ -13,11 +14,14 @@ from autoscale.controller.loop import ControlLoop
 from autoscale.controller.serve_reader import read_served
 from autoscale.pools import PoolSettings
 from autoscale.spec import AutoscaleSpec
+from deployments.adapters import AdapterOrder, AdapterOutcome
 from deployments.signals import FleetView, GatewaySignals, ReplicaSignals
 
 log = logging.getLogger("tercet.autoscale")
 
 SERVE_DEADLINE_S = 3.0
+ADAPTER_POLL_S = 0.1
+WITHDRAWN_WITHIN_S = 10.0
 
 
 class FleetController:
@@ -31,9 +35,11 @@ class FleetController:
         _log_to_stderr()
         self._loop = ControlLoop()
         self._ticking: asyncio.Task[None] | None = None
+        self._keeping = asyncio.Lock()
         configuration = remembered.recall()
         if configuration is not None:
             log.warning("controller_restarted pools=%d", len(configuration[0]))
+            self._loop.adapters.take(remembered.recall_adapters())
             self._configure(*configuration)
 
     async def configure(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
@@ -42,15 +48,43 @@ class FleetController:
         await asyncio.wait_for(asyncio.to_thread(remembered.keep, pools, spec), timeout=10.0)
         self._keep_ticking()
 
-    async def report_replica(self, signals: ReplicaSignals) -> None:
-        """Take a replica's report; ``signals.replica`` is its Serve id."""
+    async def report_replica(self, signals: ReplicaSignals) -> Mapping[str, AdapterOrder]:
+        """Take a replica's report; ``signals.replica`` is its Serve id. Return the run-time adapters of its pool."""
         self._loop.hear_replica(signals, time.time())
         self._keep_ticking()
+        return self._loop.adapters.of(signals.pool)
 
     async def report_gateway(self, signals: GatewaySignals) -> FleetView:
         """Take a gateway's report, and tell it how the pools are."""
         self._loop.hear_gateway(signals, time.time())
         return await self.view()
+
+    async def load_adapter(self, pool: str, name: str, path: str, within_s: float) -> AdapterOutcome:
+        """Have every replica of *pool* hold an adapter, new ones too; wait until the ready ones do, or one cannot.
+
+        Where one cannot, none keeps it. After *within_s* seconds the order stands and the answer tells who is late.
+        """
+        refused = self._loop.adapters.load(pool, name, path)
+        if refused:
+            return AdapterOutcome(refused=refused)
+        log.info("adapter_ordered pool=%s adapter=%s path=%s", pool, name, path)
+        order = self._loop.adapters.of(pool)[name]
+        await self._keep_adapters()
+        found = await self._settled(pool, name, order, within_s)
+        if found.failures and self._loop.adapters.of(pool).get(name) == order:
+            self._loop.adapters.unload(pool, name)
+            await self._keep_adapters()
+            await self._settled(pool, name, None, WITHDRAWN_WITHIN_S)
+        return found
+
+    async def unload_adapter(self, pool: str, name: str, within_s: float) -> AdapterOutcome:
+        """Have no replica of *pool* take requests for an adapter any more; running ones finish."""
+        refused = self._loop.adapters.unload(pool, name)
+        if refused:
+            return AdapterOutcome(refused=refused)
+        log.info("adapter_withdrawn pool=%s adapter=%s", pool, name)
+        await self._keep_adapters()
+        return await self._settled(pool, name, None, within_s)
 
     async def forget(self, replica: str) -> None:
         """Forget a replica or gateway that is gone, instead of waiting for its silence to be long enough."""
@@ -70,6 +104,23 @@ class FleetController:
         """Return pools, replicas, load, latencies and decisions as plain JSON."""
         self._keep_ticking()
         return self._loop.status(time.time())
+
+    async def _settled(self, pool: str, name: str, order: AdapterOrder | None, within_s: float) -> AdapterOutcome:
+        """Wait until nobody is waited for and every gateway has been told; the last outcome after *within_s*."""
+        until_s, done_s = time.time() + within_s, 0.0
+        while True:
+            now_s = time.time()
+            found = self._loop.adapter_outcome(pool, name, order)
+            done_s = 0.0 if found.waiting else done_s or now_s
+            told = done_s and self._loop.told_since(done_s, now_s)
+            if found.refused or found.failures or told or now_s >= until_s:
+                return found
+            await asyncio.sleep(ADAPTER_POLL_S)
+
+    async def _keep_adapters(self) -> None:
+        async with self._keeping:  # one after the other, so that the last one written is the last one given
+            orders = self._loop.adapters.orders()
+            await asyncio.wait_for(asyncio.to_thread(remembered.keep_adapters, orders), timeout=10.0)
 
     def _configure(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
         self._loop.configure([PoolSettings(**pool) for pool in pools], AutoscaleSpec(**spec))

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autoscale.build import Sight, build, undeployed
+from autoscale.controller.adapters import RunTimeAdapters, outcome
 from autoscale.controller.journal import Journal
 from autoscale.controller.memory import Memory
+from autoscale.controller.places import places
 from autoscale.controller.report import ATTAINMENT_WINDOWS_S, report
+from autoscale.controller.startups import youngest
 from autoscale.fleet import Fleet
 from autoscale.policies.combinators import Contained
 from autoscale.policies.compose import compose
 from autoscale.pools import PoolSettings
 from autoscale.served import Served
 from autoscale.spec import AutoscaleSpec
+from deployments.adapters import AdapterOrder, AdapterOutcome, served_name
 from deployments.signals import FleetView, GatewaySignals, PoolState, ReplicaSignals
 
 FORGET_AFTER_S = 60.0
@@ -29,6 +33,7 @@ class ControlLoop:
     spec: AutoscaleSpec = field(default_factory=AutoscaleSpec)
     journal: Journal = field(default_factory=Journal)
     serve_errors: int = 0
+    adapters: RunTimeAdapters = field(default_factory=RunTimeAdapters)
     _memory: Memory = field(default_factory=Memory)
     _policy: Contained = field(init=False)
     _served: Served | None = None
@@ -44,6 +49,7 @@ class ControlLoop:
         self.settings, self.spec = tuple(settings), spec
         self._policy = compose(spec)
         self._published = {}
+        self.adapters.keep_only({one.name for one in self.settings})
         self._memory.span_s = max(*ATTAINMENT_WINDOWS_S, spec.queue.ttft_window)
         self._memory.spacing_s = min(spec.queue.ttft_window / 10, 5.0)
         self._memory.forget_after_s = max(FORGET_AFTER_S, 2 * spec.stale_after)
@@ -81,17 +87,34 @@ class ControlLoop:
         """Return what everyone may know about the pools, as of the last decision."""
         if self._fleet is None:
             return FleetView(at_s=now_s, pools={})
-        wanted = self.targets(now_s)
+        wanted, reports = self.targets(now_s), self._memory.reports()
         states = {
             name: PoolState(
                 ready=pool.ready,
                 target=wanted.get(name, pool.target),
                 starting=pool.starting,
                 scaled_to_zero=name in self._scaled_to_zero,
+                replicas=places(pool, reports),
+                adapters=tuple(sorted(self.adapters.of(name))),
+                startup=youngest(pool, reports),
             )
             for name, pool in self._fleet.pools.items()
         }
         return FleetView(at_s=self._fleet.at_s, pools=states)
+
+    def adapter_outcome(self, pool: str, name: str, order: AdapterOrder | None) -> AdapterOutcome:
+        """Say how far the ready replicas of *pool* are with an order, None being to hold nothing of that name."""
+        if self.adapters.of(pool).get(name) != order:
+            return AdapterOutcome(refused=f"{served_name(pool, name)} was changed again meanwhile")
+        fleet, reports = self._fleet.pools.get(pool) if self._fleet else None, self._memory.reports()
+        ready = [replica.replica for replica in fleet.replicas if replica.stage == "ready"] if fleet else []
+        heard = [reports.replicas[one][-1].signals for one in ready if one in reports.replicas]
+        return outcome(name, order, heard)
+
+    def told_since(self, then_s: float, now_s: float) -> bool:
+        """Say whether every gateway that speaks has been given a view later than *then_s*."""
+        last = [heard[-1].at_s for heard in self._memory.reports().gateways.values()]
+        return all(at_s > then_s for at_s in last if now_s - at_s <= self.spec.stale_after)
 
     def status(self, now_s: float) -> dict[str, Any]:
         """Describe everything in plain JSON, as of now."""

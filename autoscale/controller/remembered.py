@@ -1,12 +1,16 @@
-"""The controller's configuration, kept by the cluster so that a restarted controller finds it again."""
+"""What the controller was told, kept by the cluster so that a restarted controller finds it again."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import ray
 from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
+
+from autoscale.controller.adapters import Orders
+from deployments.adapters import AdapterOrder
 
 _NAMESPACE = "tercet"
 
@@ -25,6 +29,19 @@ def recall() -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
     return configuration["pools"], configuration["spec"]
 
 
-def _key() -> str:
+def keep_adapters(orders: Orders) -> None:
+    """Store what the calling actor's pools should hold."""
+    plain = {pool: {name: asdict(order) for name, order in named.items()} for pool, named in orders.items()}
+    _internal_kv_put(_key("adapters"), json.dumps(plain), overwrite=True, namespace=_NAMESPACE)
+
+
+def recall_adapters() -> Orders:
+    """Return what the calling actor stored before it was restarted."""
+    stored = _internal_kv_get(_key("adapters"), namespace=_NAMESPACE)
+    plain = json.loads(stored) if stored is not None else {}
+    return {pool: {name: AdapterOrder(**order) for name, order in named.items()} for pool, named in plain.items()}
+
+
+def _key(part: str = "configuration") -> str:
     """Return a key that only this actor has; its id outlives its process but not the actor."""
-    return f"fleet-controller:{ray.get_runtime_context().get_actor_id()}"
+    return f"fleet-controller:{part}:{ray.get_runtime_context().get_actor_id()}"

@@ -14,6 +14,9 @@ from autoscale.spec import AutoscaleSpec
 from deployments.signals import Histogram, quantile
 
 ATTAINMENT_WINDOWS_S = (60.0, 300.0)
+TOTALS = (
+    "prompt_tokens", "generated_tokens", "preemptions", "aborted", "prefix_queries", "prefix_hits", "drafted", "accepted",
+)  # fmt: skip
 
 
 def report(fleet: Fleet, reports: Reports, journal: Journal, spec: AutoscaleSpec) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def _pool(name: str, pool: PoolFleet, at_s: float, reports: Reports, journal: Jo
         "target": pool.target,
         "slots": pool.slots,
         "stages": dict(Counter(replica.stage for replica in pool.replicas)),
-        "replicas": [_replica(replica) for replica in pool.replicas],
+        "replicas": [_replica(replica, reports) for replica in pool.replicas],
         "running": sum(replica.load.running for replica in pool.replicas if replica.load),
         "waiting": sum(replica.load.waiting for replica in pool.replicas if replica.load),
         "kv_used": max((replica.load.kv_used for replica in pool.replicas if replica.load), default=None),
@@ -56,8 +59,10 @@ def _pool(name: str, pool: PoolFleet, at_s: float, reports: Reports, journal: Jo
     }
 
 
-def _replica(replica: ReplicaFleet) -> dict[str, Any]:
+def _replica(replica: ReplicaFleet, reports: Reports) -> dict[str, Any]:
     load = replica.load
+    heard = reports.replicas.get(replica.replica)
+    newest = heard[-1].signals if heard else None
     return {
         "replica": replica.replica,
         "stage": replica.stage,
@@ -66,6 +71,10 @@ def _replica(replica: ReplicaFleet) -> dict[str, Any]:
         "running": load.running if load else None,
         "waiting": load.waiting if load else None,
         "kv_used": load.kv_used if load else None,
+        "startup_s": dict(newest.startup) if newest else None,
+        "adapters": list(newest.adapters) if newest else [],
+        "adapter_failures": {one.name: one.error for one in newest.adapter_reports if one.error} if newest else {},
+        "totals": {name: getattr(newest, f"{name}_total") for name in TOTALS} if newest else None,
     }
 
 

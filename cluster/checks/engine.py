@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import Any
 
+from cluster.checks.speculation import misguided
 from cluster.config import ModelSpec
 from cluster.parts import Parts
 from cluster.plan import Machine
@@ -23,6 +24,7 @@ def ill_equipped(parts: Parts, nodes: Sequence[Machine]) -> Iterator[Problem]:
         if parts.sound(*loc):
             yield from _unknown(model, loc)
             yield from _unwritable(model.engine, loc)
+            yield from misguided(model.engine, loc)
             for argument, why in objections(model.engine, device_of(model, nodes)):
                 yield Problem(path=path_of((*loc, argument)), message=why, value=model.engine[argument])
         if parts.sound(*loc) and parts.sound("models", name, "resources", "gpus"):

@@ -29,7 +29,7 @@ def misnamed(parts: Parts) -> Iterator[Problem]:
 
 def dangling(parts: Parts) -> Iterator[Problem]:
     """Find names that a graph node leads to and nothing has."""
-    known = {*parts.names("models"), *parts.names("graph")}
+    known = {*parts.names("models"), *parts.adapters(), *parts.names("graph")}
     for node, loc, to in parts.edges:
         if to not in known:
             message = f"{shown(to)} is neither a model nor a graph node; {nearest(to, known)}"
@@ -46,7 +46,7 @@ def circular(parts: Parts) -> Iterator[Problem]:
 
 def default_of(parts: Parts) -> str | Problem | None:
     """Return who answers requests that name no model; None when nothing can."""
-    known = [*parts.names("models"), *parts.names("graph")]
+    known = [*parts.names("models"), *parts.adapters(), *parts.names("graph")]
     written = parts.raw.get("default")
     if not known:
         return None

@@ -1,4 +1,4 @@
-"""Where checkpoints come from: a demo that exists, a folder that holds a model, or a Hugging Face id."""
+"""Where models and their drafts come from: a demo that exists, a folder that holds a model, or a Hugging Face id."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from pathlib import Path
 
 from cluster.parts import Parts
 from cluster.problems import Problem, path_of, shown
-from deployments.engines.checkpoints.store import DEMO, DEMOS, HUB_ID, is_checkpoint
+from deployments.engines.checkpoints.store import DEMO, DEMOS, HUB_ID, PACKAGED, is_checkpoint
+from deployments.engines.drafts import SPECULATION, draft_source
 from deployments.strict import nearest
+
+_DRAFT = ("engine", SPECULATION, "model")
 
 Look = Callable[[str], str | None]
 
@@ -22,17 +25,19 @@ def look_here(folder: str) -> str | None:
 
 
 def sourceless(parts: Parts, look: Look) -> Iterator[Problem]:
-    """Find sources that are certain to give no checkpoint; synthetic engines load none."""
+    """Find sources that are certain to give no checkpoint, draft models' too; synthetic engines load none."""
     for name, model in parts.models.items():
-        rule = _rule(model.source, look) if model.runtime == "vllm" else None
-        if rule and parts.sound("models", name, "runtime"):
-            message = f"{shown(model.source)} {rule}"
-            yield Problem(path=path_of(("models", name, "source")), message=message, value=model.source)
+        if model.runtime != "vllm" or not parts.sound("models", name, "runtime"):
+            continue
+        for keys, source in ((("source",), model.source), (_DRAFT, draft_source(model.engine))):
+            if source is not None and (rule := _rule(source, look)):
+                path = path_of(("models", name, *keys))
+                yield Problem(path=path, message=f"{shown(source)} {rule}", value=source)
 
 
 def _rule(source: str, look: Look) -> str | None:
     if source.startswith(DEMO):
-        demos = [DEMO + name for name in DEMOS]
+        demos = [DEMO + name for name in (*DEMOS, *PACKAGED)]
         return None if source in demos else f"is not a demo checkpoint; {nearest(source, demos)}"
     if source.startswith(("/", ".", "~")):
         return look(source)

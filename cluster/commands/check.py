@@ -12,6 +12,7 @@ from cluster.commands.problems_shown import plan_or_exit
 from cluster.machine import this_machine
 from cluster.plan import Machine
 from cluster.report import report
+from deployments.engines.cpu_libraries import preloads
 
 
 def check(
@@ -25,7 +26,7 @@ def check(
     """Check a document and print the plan that it comes to."""
     machines = (_machine(cpus, gpus, memory),) * nodes
     plan = plan_or_exit(file, nodes=machines)
-    for line in report(plan, machines, str(file)):
+    for line in report(plan, machines, str(file), preloads()):
         typer.secho(line.text, bold=line.heading)
     if against is not None:
         for text in _differences(changes(plan_or_exit(against, nodes=machines), plan), against):

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cluster.commands.problems_shown import exit_with
-from cluster.config import Config
+from cluster.config import Config, model_names
 from cluster.document import load
 from cluster.machine import this_machine
 from cluster.problems import Problem
@@ -40,7 +40,7 @@ def explain(
     context = Context(request_id="explain", deadline_s=0.0, now=now, tenant=tenant, headers=headers)
     request = Request(endpoint="chat", model=model, body=body)
     try:
-        explained = explain_path(config.graph, str(config.default), config.models.keys(), request, context)
+        explained = explain_path(config.graph, str(config.default), model_names(config.models), request, context)
     except UnknownModel as error:
         exit_with([Problem(path="--model", message=error.message)], file)
     typer.echo(render(explained))

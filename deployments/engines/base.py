@@ -24,11 +24,14 @@ class Engine(Protocol):
     """Runs one model with continuous batching. Every implementation passes tests/contracts/test_engine.py.
 
     Called from one event loop. ``generate`` raises a ServingError before its first frame where it refuses; closing the
-    stream, or ``abort``, frees the sequence at the next step. ``signals`` is cheap and never blocks.
+    stream, or ``abort``, frees the sequence at the next step. ``signals`` is cheap and never blocks. A request for an
+    ``adapter`` that the engine does not hold is an UnknownModel; for one that it holds, the answer's model is
+    ``model:adapter``.
 
     An answer that is not streamed comes as two frames: one with the head and no bytes as soon as a first token exists,
-    so that whoever waits for it can tell slow from silent, then one with the body. A reader that lags gets everything
-    it has not read yet as one frame, down to a single frame for the whole answer.
+    so that whoever waits for it can tell slow from silent, then one with the body; one that takes no tokens (vectors,
+    scores, counts, a stored response) may come as one frame. A reader that lags gets everything it has not read yet as
+    one frame, down to a single frame for the whole answer.
     """
 
     async def start(self) -> EngineInfo:
@@ -37,6 +40,14 @@ class Engine(Protocol):
 
     def generate(self, request: Request, context: Context) -> AsyncIterator[Frame]:
         """Stream the answer; the first frame carries a Head whose path is the context's."""
+        ...
+
+    async def load_adapter(self, name: str, folder: str) -> None:
+        """Answer requests for the LoRA adapter in *folder* from now on; raises Invalid where the engine cannot."""
+        ...
+
+    async def unload_adapter(self, name: str) -> None:
+        """Refuse new requests for the adapter; running ones keep it to their end. An unknown name is nothing to do."""
         ...
 
     async def abort(self, request_id: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from deployments.engines.engine_arguments import RESERVED
 
-Family = Literal["dense", "moe", "distilled"]
+Family = Literal["dense", "moe", "distilled", "pooling"]
 Device = Literal["cpu", "gpu"]
 
 _GIB = 2**30
@@ -28,17 +28,27 @@ _PRIVACY = {"VLLM_NO_USAGE_STATS": "1", "VLLM_DO_NOT_TRACK": "1", "DO_NOT_TRACK"
 
 def defaults(family: Family, device: Device) -> dict[str, Any]:
     """Return the engine arguments of a pool that says nothing; what the pool says comes over them."""
-    common: dict[str, Any] = {"enable_prefix_caching": True, "enable_chunked_prefill": True}
+    common: dict[str, Any] = {
+        "enable_prefix_caching": True,
+        "enable_chunked_prefill": True,
+        # By itself vLLM chooses for each request, and an engine keeps the first: later ones fail inside it.
+        "structured_outputs_config": {"backend": "xgrammar"},
+    }
+    if family == "pooling":
+        # Encoders read a text whole: what chunks and caches prefixes depends on the model, and vLLM knows it.
+        common = {"runner": "pooling"}
     if device == "gpu":
         return common
-    return common | {
+    cpu = common | {
         "dtype": "bfloat16",
         "compilation_config": {"mode": 0, "custom_ops": ["none"]},
         "kv_cache_memory_bytes": _GIB,
-        # A CPU prefills a few hundred tokens in the time of ten decode steps: larger chunks stall every other stream.
-        "max_num_batched_tokens": 512 if family != "moe" else 256,
         "max_num_seqs": 16,
     }
+    if family == "pooling":
+        return cpu
+    # A CPU prefills a few hundred tokens in the time of ten decode steps: larger chunks stall every other stream.
+    return cpu | {"max_num_batched_tokens": 512 if family != "moe" else 256}
 
 
 def objections(arguments: Mapping[str, Any], device: Device = "cpu") -> list[tuple[str, str]]:

@@ -14,7 +14,12 @@ LIST = "vllm_argument_names.json"
 RESERVED: Mapping[str, str] = {
     "model": "is the pool's `source:`",
     "served_model_name": "is the pool's name",
+    "lora_modules": "is the pool's `adapters:`",
     "disable_log_stats": "would blind the autoscaler; leave it out",
+    "limit_mm_per_prompt": "follows from the pool's `media:`",
+    "allowed_media_domains": "is the pool's `media.allowed_hosts`",
+    "allowed_local_media_path": "would let clients read files of the machine; let them send data URLs",
+    "enable_mm_embeds": "would let clients hand over tensors, of which one of a wrong shape ends the engine",
 }
 
 

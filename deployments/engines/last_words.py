@@ -16,6 +16,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from deployments.engines.startup import NOTES
+
 _RAISED = re.compile(r"(?:^|\s)((?:\w+\.)*\w*(?:Error|Exception|Interrupt)): (.+)$")
 _LIMIT = 400
 
@@ -24,16 +26,18 @@ _HEARSAY = {"EngineDeadError", "vllm.v1.engine.exceptions.EngineDeadError", "asy
 
 
 class LastWords:
-    """A file that receives the errors of child processes beside their usual log."""
+    """A file that receives the errors of child processes beside their usual log, and one for how far they came."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="tercet-engine-")
         self._file = Path(self._folder.name) / "errors.log"
+        self.notes = Path(self._folder.name) / "startup.log"
 
     def environment(self, logging_config: Mapping[str, Any]) -> dict[str, str]:
         """Return what makes vLLM's processes write here as well; a logging config of the user's own is left alone."""
+        noted = {NOTES: str(self.notes)}
         if "VLLM_LOGGING_CONFIG_PATH" in os.environ:
-            return {}
+            return noted
         config = deepcopy(dict(logging_config))
         config["handlers"]["last_words"] = {
             "class": "logging.FileHandler",
@@ -44,7 +48,7 @@ class LastWords:
         config["loggers"]["vllm"]["handlers"].append("last_words")
         path = Path(self._folder.name) / "logging.json"
         path.write_text(json.dumps(config), encoding="utf-8")
-        return {"VLLM_LOGGING_CONFIG_PATH": str(path)}
+        return {**noted, "VLLM_LOGGING_CONFIG_PATH": str(path)}
 
     def read(self) -> str | None:
         """Return the last exception that was logged, as ``Type: message``."""
@@ -52,6 +56,11 @@ class LastWords:
             return cause(self._file.read_text(encoding="utf-8", errors="replace"))
         except OSError:
             return None
+
+    def forget(self) -> None:
+        """Forget what was said so far: the engine lived on, so it is not what it will die of."""
+        if self._file.exists():
+            os.truncate(self._file, 0)
 
     def close(self) -> None:
         """Remove the file."""

@@ -1,4 +1,4 @@
-"""Render answers in the OpenAI wire format, streamed and whole."""
+"""Render answers of OpenAI's chat and completion endpoints, streamed and whole."""
 
 from __future__ import annotations
 
@@ -7,25 +7,10 @@ from typing import Any
 
 import msgspec
 
+from deployments.engines.rendering import Ending, Usage
 from deployments.request import Endpoint
 
 DONE = b"data: [DONE]\n\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """Tokens of one request."""
-
-    prompt_tokens: int
-    completion_tokens: int
-
-    def as_wire(self) -> dict[str, int]:
-        """Return the wire's ``usage`` object."""
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "total_tokens": self.prompt_tokens + self.completion_tokens,
-            "completion_tokens": self.completion_tokens,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +21,7 @@ class Answer:
     created: int
     model: str
     endpoint: Endpoint
+    include_usage: bool = False
 
     def opening(self) -> bytes:
         """Render the event that opens a stream: the role in a chat, nothing in a completion."""
@@ -53,13 +39,18 @@ class Answer:
         """Render the event that reports *usage*; it has no choices."""
         return self._event([], usage=usage.as_wire())
 
-    def whole(self, text: str, finish_reason: str, usage: Usage) -> bytes:
+    def last(self, text: str, ending: Ending) -> bytes:
+        """Render the last token with the reason why it is the last, the usage where it was asked for, and the mark."""
+        reported = self.usage(ending.usage) if self.include_usage else b""
+        return self.delta(text, ending.finish_reason) + reported + DONE
+
+    def whole(self, ending: Ending) -> bytes:
         """Render the JSON body of an answer that is not streamed."""
-        message = {"role": "assistant", "content": text}
-        content: dict[str, Any] = {"message": message} if self.endpoint == "chat" else {"text": text}
-        choice = {"index": 0, **content, "logprobs": None, "finish_reason": finish_reason}
+        message = {"role": "assistant", "content": ending.text}
+        content: dict[str, Any] = {"message": message} if self.endpoint == "chat" else {"text": ending.text}
+        choice = {"index": 0, **content, "logprobs": None, "finish_reason": ending.finish_reason}
         kind = "chat.completion" if self.endpoint == "chat" else "text_completion"
-        return msgspec.json.encode(self._object(kind, [choice], usage=usage.as_wire()))
+        return msgspec.json.encode(self._object(kind, [choice], usage=ending.usage.as_wire()))
 
     def _event(self, choices: list[dict[str, Any]], **extra: Any) -> bytes:
         kind = "chat.completion.chunk" if self.endpoint == "chat" else "text_completion"

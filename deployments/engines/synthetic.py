@@ -8,20 +8,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from random import Random
 
+from deployments.engines.adapter_set import AdapterSet
 from deployments.engines.base import EngineInfo
 from deployments.engines.histogram import LatencyHistogram
 from deployments.engines.stages import OnStage, StageClock, ignore
+from deployments.engines.startup import Startup
 from deployments.engines.synthetic_batch import Batch, step_seconds
-from deployments.engines.synthetic_request import read
+from deployments.engines.synthetic_front import Front
 from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.engines.synthetic_stream import Stream
 from deployments.errors import EngineFailed, Overloaded
 from deployments.request import Context, Frame, Request
+from deployments.response_id import Place
 from deployments.signals import ReplicaSignals
 
 
 class SyntheticEngine:
-    """Generates seeded words in the time that its spec says; ``clock`` is monotonic, ``wall`` is Unix time."""
+    """Generates seeded words in the time that its spec says; ``clock`` is monotonic, ``wall`` is Unix time.
+
+    A ``pooling`` engine has vectors and scores instead, which take no time.
+    """
 
     def __init__(
         self,
@@ -35,21 +41,26 @@ class SyntheticEngine:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         wall: Callable[[], float] = time.time,
         stall_s: float = 30.0,
+        pooling: bool = False,
+        startup: Startup | None = None,
     ) -> None:
         self._name, self._pool, self._replica, self._spec = name, pool, replica, spec
         self._clock, self._sleep, self._wall, self._stall_s = clock, sleep, wall, stall_s
-        self._stage = StageClock(stage, wall)
+        self._stage, self._startup = StageClock(stage, wall), startup or Startup(wall=wall)
+        self._front = Front(name, Place(pool=pool, replica=replica), spec, pooling=pooling, wall=wall)
         self._batch = Batch(
             slots=spec.slots, kv_tokens=spec.kv_tokens, prefill_tokens_per_step=spec.prefill_tokens_per_step
         )
         self._rng = Random(spec.seed)  # noqa: S311 - step noise, no secret
         self._streams: set[Stream] = set()
+        self._adapters = AdapterSet(name)
         self._work = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._broken: str | None = "the engine has not been started"
         self._stepped_s = clock()
         self._prompt_tokens = 0
         self._generated_tokens = 0
+        self._aborted = 0
         self._ttft = LatencyHistogram()
         self._inter_token = LatencyHistogram()
 
@@ -59,10 +70,12 @@ class SyntheticEngine:
         await self._sleep(self._spec.start_up / 2)
         if self._spec.faults.fail_start:
             raise EngineFailed(f"{self._name}: the synthetic engine was told to fail its start")
+        self._startup.ended("weights")
         self._stage.enter("warming")
         await self._sleep(self._spec.start_up / 2)
         self._broken = None
         self._loop = asyncio.create_task(self._run(), name=f"synthetic engine {self._replica}")
+        self._startup.ended("warm_up")
         self._stage.enter("ready")
         return EngineInfo(
             model=self._name,
@@ -76,23 +89,28 @@ class SyntheticEngine:
         self._raise_if_broken()
         if self._spec.faults.refuse:
             raise Overloaded(f"{self._name}: the synthetic engine was told to refuse", retry_after_s=1.0)
-        ask = read(request, self._spec)
-        stream = Stream(
-            ask,
-            request,
-            context,
-            model=self._name,
-            replica=self._replica,
-            now_s=self._clock(),
-            created=int(self._wall()),
-        )
-        self._accept(stream)
-        try:
-            async with aclosing(stream.frames()) as frames:  # type: ignore[type-var]
-                async for frame in frames:
-                    yield frame
-        finally:
-            self._forget(stream)
+        with self._adapters.used(request.adapter):
+            answer = self._front.at_once(request, context)
+            if answer is not None:
+                yield answer
+                return
+            stream = self._front.opened(request, context, self._clock())
+            self._accept(stream)
+            try:
+                async with aclosing(stream.frames()) as frames:  # type: ignore[type-var]
+                    async for frame in frames:
+                        yield frame
+            finally:
+                self._forget(stream)
+
+    async def load_adapter(self, name: str, folder: str) -> None:  # noqa: ARG002 - there is nothing to read
+        """Answer requests for *name* with words of its own."""
+        self._raise_if_broken()
+        self._adapters.put(name)
+
+    async def unload_adapter(self, name: str) -> None:
+        """Refuse new requests for *name*."""
+        self._adapters.take(name)
 
     async def abort(self, request_id: str) -> None:
         """End every stream of *request_id* and free its slot."""
@@ -128,8 +146,11 @@ class SyntheticEngine:
             prompt_tokens_total=self._prompt_tokens,
             generated_tokens_total=self._generated_tokens,
             preemptions_total=self._batch.preemptions,
+            aborted_total=self._aborted,
             ttft=self._ttft.read(),
             inter_token=self._inter_token.read(),
+            adapters=self._adapters.names(),
+            startup=self._startup.read(),
         )
 
     def _accept(self, stream: Stream) -> None:
@@ -169,11 +190,14 @@ class SyntheticEngine:
         self._generated_tokens += 1
         histogram = self._ttft if stream.sequence.generated == 1 else self._inter_token
         histogram.add(stream.emit(now_s))
+        self._front.emitted(stream)
 
     def _generated_past(self, limit: int | None) -> bool:
         return limit is not None and self._generated_tokens >= limit
 
     def _forget(self, stream: Stream) -> None:
+        if stream in self._streams and not stream.sequence.done:
+            self._aborted += 1
         self._streams.discard(stream)
         self._batch.remove(stream.sequence)
 

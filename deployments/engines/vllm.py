@@ -8,16 +8,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 from deployments.engines import vllm_core
+from deployments.engines.adapter_set import AdapterSet
 from deployments.engines.base import EngineInfo
+from deployments.engines.core_process import CoreProcess
 from deployments.engines.last_words import LastWords
 from deployments.engines.stages import OnStage, StageClock, ignore
+from deployments.engines.startup import Startup, notes
+from deployments.engines.vllm_adapters import VllmAdapters
 from deployments.engines.vllm_call import VllmCall
 from deployments.engines.vllm_load import Load
 from deployments.engines.vllm_serving import VllmServing
 from deployments.engines.vllm_start import VllmSettings, built, opened, parsed
 from deployments.engines.warm_up import warm_up_context, warm_up_request
-from deployments.errors import EngineFailed
-from deployments.request import Context, Frame, Request
+from deployments.errors import EngineFailed, Invalid
+from deployments.request import Context, Endpoint, Frame, Request
 from deployments.signals import ReplicaSignals
 
 CHECK_S = 5.0
@@ -26,7 +30,10 @@ WARM_UP_S = 300.0
 
 
 class VllmEngine:
-    """Runs one checkpoint; ``stall_s`` is how long it may have work and take no step before it counts as hung."""
+    """Runs one checkpoint; ``stall_s`` is how long it may have work and take no step before it counts as hung.
+
+    ``waiting`` is a process that its engine core may run in; whatever becomes of it, it ends with this engine.
+    """
 
     def __init__(
         self,
@@ -38,6 +45,8 @@ class VllmEngine:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         stall_s: float = 120.0,
+        startup: Startup | None = None,
+        waiting: CoreProcess | None = None,
     ) -> None:
         self._name, self._pool, self._replica, self._settings = settings.name, pool, replica, settings
         self._clock, self._wall, self._stall_s = clock, wall, stall_s
@@ -46,8 +55,11 @@ class VllmEngine:
         self._calls: set[VllmCall] = set()
         self._busy_since_s = clock()
         self._last_words = LastWords()
+        self._startup, self._waiting = startup or Startup(), waiting
         self._core: vllm_core.Core | None = None
         self._serving: VllmServing | None = None
+        self._loader: VllmAdapters | None = None
+        self._adapters = AdapterSet(settings.name)
         self._slots = 0
         self._stopped = False
 
@@ -64,17 +76,33 @@ class VllmEngine:
         _, serving = self._alive()
         if not self._calls:
             self._busy_since_s = self._clock()
-        call = VllmCall(serving, request, context, name=self._name, replica=self._replica)
-        self._calls.add(call)
+        with self._adapters.used(request.adapter):
+            call = VllmCall(serving, request, context, name=self._name, replica=self._replica)
+            self._calls.add(call)
+            try:
+                async with aclosing(call.frames()) as frames:  # type: ignore[type-var]
+                    async for frame in frames:
+                        yield frame
+            except EngineFailed as error:
+                raise self._explained(error) from error
+            finally:
+                self._calls.discard(call)
+                await call.close()
+
+    async def load_adapter(self, name: str, folder: str) -> None:
+        """Load the adapter in *folder* between two steps; requests may name it once this returns."""
+        self._alive()
+        if self._loader is None:
+            raise Invalid(f"{self._name} runs without LoRA: set its engine.enable_lora, which restarts it")
         try:
-            async with aclosing(call.frames()) as frames:  # type: ignore[type-var]
-                async for frame in frames:
-                    yield frame
-        except EngineFailed as error:
-            raise self._explained(error) from error
-        finally:
-            self._calls.discard(call)
-            await call.close()
+            await self._loader.load(self._adapters, name, folder)
+        except Invalid:
+            self._last_words.forget()
+            raise
+
+    async def unload_adapter(self, name: str) -> None:
+        """Refuse new requests for the adapter, and free it when the last one that uses it has ended."""
+        self._adapters.take(name)
 
     async def abort(self, request_id: str) -> None:
         """End every call of *request_id* and free its sequences."""
@@ -97,9 +125,15 @@ class VllmEngine:
         self._stopped = True
         await self._end(list(self._calls), "the engine was stopped")
         core, self._core = self._core, None
+        if self._serving is not None:
+            await self._serving.close()
+        if self._loader is not None:
+            await self._loader.close()
         if core is not None:
             core.hush()
             await asyncio.to_thread(core.shutdown, STOP_S)
+        if self._waiting is not None:
+            await asyncio.to_thread(self._waiting.close)
         self._last_words.close()
 
     def signals(self) -> ReplicaSignals:
@@ -121,24 +155,37 @@ class VllmEngine:
             prompt_tokens_total=load.prompt_tokens,
             generated_tokens_total=load.generated_tokens,
             preemptions_total=load.preemptions,
+            aborted_total=0 if self._core is None else self._core.llm.aborted,
+            prefix_queries_total=load.prefix_queries,
+            prefix_hits_total=load.prefix_hits,
+            drafted_total=load.drafted,
+            accepted_total=load.accepted,
             ttft=load.ttft.read(),
             inter_token=load.inter_token.read(),
+            adapters=self._adapters.names(),
+            startup=self._startup.read(),
         )
 
     async def _start(self) -> EngineInfo:
         self._stage.enter("loading")
         arguments = parsed(self._settings)
-        self._core = await built(self._settings, arguments, self._load, self._last_words)
+        self._core = await built(self._settings, arguments, self._load, self._last_words, self._waiting)
+        for stage, at_s in notes(self._last_words.notes):
+            self._startup.ended(stage, at_s)
         self._serving = await opened(self._settings, arguments, self._core)
+        self._startup.ended("serving")
+        if arguments.enable_lora:
+            self._loader = VllmAdapters(self._name, self._serving.models, self._core.llm)
         info = self._core.info(self._name)
         self._slots = info.slots
         self._stage.enter("warming")
-        await self._warm_up()
+        await self._warm_up(self._serving.endpoints)
+        self._startup.ended("warm_up")
         self._stage.enter("ready")
         return info
 
-    async def _warm_up(self) -> None:
-        frames = self.generate(warm_up_request(self._name), warm_up_context(WARM_UP_S))
+    async def _warm_up(self, endpoints: frozenset[Endpoint]) -> None:
+        frames = self.generate(warm_up_request(self._name, endpoints), warm_up_context(WARM_UP_S))
         try:
             async with asyncio.timeout(WARM_UP_S), aclosing(frames) as answer:  # type: ignore[type-var]
                 async for _ in answer:

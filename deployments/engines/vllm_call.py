@@ -6,13 +6,17 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
+from deployments.adapters import served_name
+from deployments.engines.constraint_blame import blamed
 from deployments.engines.outbox import Outbox
+from deployments.engines.readers import reader_of
 from deployments.engines.vllm_errors import of_exception, of_wire
 from deployments.engines.vllm_serving import VllmServing
 from deployments.engines.watch import WATCH, Watch
-from deployments.engines.wire_fields import Fields, of_body, of_event
+from deployments.engines.wire_fields import Fields
 from deployments.errors import EngineFailed, ServingError
 from deployments.request import Context, Frame, Head, Request
+from deployments.response_id import Place, new_response_id
 
 CLOSE_S = 5.0
 
@@ -24,10 +28,15 @@ class VllmCall:
         self.request_id = context.request_id
         self._serving, self._request, self._path = serving, request, context.path
         self._name, self._replica = name, replica
+        self._model = served_name(name, request.adapter)
+        self._reader = reader_of(request.endpoint)
+        self._wire_id = _wire_id(request, context, Place(pool=name, replica=replica))
+        # vLLM opens a response's stream before it has a token; what runs in the background is answered at once.
+        self._opens_early = request.endpoint == "responses" and not request.body.get("background")
         self._watch = Watch()
         self._reported = 0
         self._headed = False
-        self._closing = b""
+        self._held = b""
         self._outbox = Outbox()
         self._task = asyncio.create_task(self._run(), name=f"request {self.request_id}")
 
@@ -54,10 +63,11 @@ class VllmCall:
             self._outbox.end(EngineFailed(f"{self._name}: the request was ended"))
             raise
         except Exception as error:  # noqa: BLE001 - whatever breaks here must reach the reader
-            self._outbox.end(of_exception(error, self._name, self._request.endpoint))
+            told = of_exception(error, self._name, self._request.endpoint)
+            self._outbox.end(blamed(told, self._request))
 
     async def _stream(self) -> None:
-        answer = await self._serving.answer(self._request, self.request_id)
+        answer = await self._serving.answer(self._request, self._wire_id)
         if isinstance(answer, bytes):
             raise EngineFailed(f"{self._name}: vLLM gave one body where a stream was asked for")
         async with aclosing(answer) as events:
@@ -67,12 +77,12 @@ class VllmCall:
     async def _whole(self) -> None:
         head = asyncio.create_task(self._first_token())
         try:
-            answer = await self._serving.answer(self._request, self.request_id)
+            answer = await self._serving.answer(self._request, self._wire_id)
         finally:
             head.cancel()
         if isinstance(answer, AsyncGenerator):
             raise EngineFailed(f"{self._name}: vLLM gave a stream where one body was asked for")
-        fields = of_body(answer)
+        fields = self._reader.body(answer)
         self._put(answer, fields, tokens=self._watch.tokens, prompt_tokens=self._watch.prompt_tokens)
 
     async def _first_token(self) -> None:
@@ -80,16 +90,22 @@ class VllmCall:
         self._put(b"", Fields(), tokens=0, prompt_tokens=None)
 
     def _put_event(self, event: bytes) -> None:
-        fields = of_event(event)
+        fields = self._reader.event(event)
         if fields.error is not None:
             raise of_wire(fields.error, self._name, self._request.endpoint)
-        if fields.closing and not fields.done:
-            self._closing += event
+        if self._waits(fields):
+            self._held += event
             return
         tokens = 0 if fields.opening else self._watch.tokens - self._reported
         self._reported += tokens
-        data, self._closing = self._closing + event, b""
+        data, self._held = self._held + event, b""
         self._put(data, fields, tokens=tokens, prompt_tokens=self._watch.prompt_tokens if fields.done else None)
+
+    def _waits(self, fields: Fields) -> bool:
+        """Say whether an event goes out with the next one: usage with the end mark, an opening with a first token."""
+        if fields.opening:
+            return self._opens_early and not self._watch.first.is_set()
+        return fields.closing and not fields.done
 
     def _put(self, data: bytes, fields: Fields, *, tokens: int, prompt_tokens: int | None) -> None:
         head, self._headed = None if self._headed else self._head(), True
@@ -106,9 +122,14 @@ class VllmCall:
 
     def _head(self) -> Head:
         return Head(
-            model=self._name,
+            model=self._model,
             path=self._path,
             replica=self._replica,
             engine_ttft_s=self._watch.ttft_s,
             engine_queue_s=self._watch.queue_s,
         )
+
+
+def _wire_id(request: Request, context: Context, place: Place) -> str:
+    """Return the id that the answer has: the request's own, or one by which the stored answer is found again."""
+    return new_response_id(place) if request.endpoint == "responses" else context.request_id

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any
 
-from vllm.outputs import RequestOutput
+from vllm.outputs import PoolingRequestOutput, RequestOutput
+from vllm.pooling_params import PoolingParams
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -16,7 +18,9 @@ from deployments.engines.watch import WATCH, Watch
 
 
 class WatchedLLM(AsyncLLM):  # type: ignore[misc]
-    """An AsyncLLM whose ``generate`` feeds the watch of the request in whose context it runs."""
+    """An AsyncLLM that feeds the watch of the request in whose context it runs; ``aborted`` requests ended early."""
+
+    aborted = 0
 
     async def generate(
         self, prompt: Any, sampling_params: SamplingParams, request_id: str, **options: Any
@@ -43,6 +47,27 @@ class WatchedLLM(AsyncLLM):  # type: ignore[misc]
         if merged is not None:
             merged.outputs.sort(key=lambda choice: choice.index)
             yield merged
+
+    async def encode(
+        self, prompt: Any, pooling_params: PoolingParams, request_id: str, **options: Any
+    ) -> AsyncIterator[PoolingRequestOutput]:
+        """Yield what AsyncLLM yields; the first result takes the place of a first token."""
+        watch, began_s = WATCH.get() or Watch(), time.monotonic()
+        async with aclosing(super().encode(prompt, pooling_params, request_id, **options)) as outputs:
+            async for output in outputs:
+                tokens = len(output.prompt_token_ids or ())
+                watch.begin(prompt_tokens=tokens, queue_s=None, ttft_s=time.monotonic() - began_s)
+                yield output
+
+    async def abort(self, request_id: str | Iterable[str], internal: bool = False) -> None:
+        """Do as AsyncLLM does, and count the requests that were still under way once the engine has been told."""
+        ids = [request_id] if isinstance(request_id, str) else list(request_id)
+        known = self.output_processor
+        under_way = sum(
+            one in known.request_states or one in known.parent_requests or one in known.external_req_ids for one in ids
+        )
+        await super().abort(ids, internal)
+        self.aborted += under_way
 
     def __del__(self) -> None:
         """Do as AsyncLLM does, without its complaint when the interpreter has already taken its modules away."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
-from typing import Any
 
 from vllm.config import VllmConfig
 from vllm.engine.arg_utils import AsyncEngineArgs
@@ -21,11 +18,17 @@ from vllm.utils.gc_utils import freeze_gc_heap
 from vllm.v1.executor import Executor
 
 from deployments.engines.base import EngineInfo
+from deployments.engines.core_process import CoreProcess
 from deployments.engines.cpu_settings import Device
+from deployments.engines.inherited import inherited
 from deployments.engines.last_words import LastWords
 from deployments.engines.vllm_client import WatchedLLM
 from deployments.engines.vllm_executor import LeavingMultiprocExecutor, LeavingUniProcExecutor
+from deployments.engines.vllm_handover import handed_to
 from deployments.engines.vllm_load import Load, LoadLogger
+
+# By name, because vLLM imports it in its own process: where it is chosen, no model code is needed.
+_CPU_ADAPTER_WORKER = "deployments.engines.vllm_cpu_adapters.AdapterWorker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,22 @@ def ranks(arguments: Namespace) -> int:
     return int(arguments.tensor_parallel_size) * int(arguments.pipeline_parallel_size)
 
 
-def build(arguments: Namespace, load: Load, environment: Mapping[str, str], last_words: LastWords) -> Core:
-    """Start the engine and wait until its model is loaded; blocks, raises what vLLM raises."""
-    before = set(multiprocessing.active_children())
-    with _applied({**environment, **last_words.environment(DEFAULT_LOGGING_CONFIG)}):
+def build(
+    arguments: Namespace,
+    load: Load,
+    environment: Mapping[str, str],
+    last_words: LastWords,
+    waiting: CoreProcess | None = None,
+) -> Core:
+    """Start the engine and wait until its model is loaded; blocks, raises what vLLM raises.
+
+    The engine core runs in *waiting* where that was started with the same *environment*.
+    """
+    fitting = waiting if waiting is not None and waiting.environment == environment else None
+    if waiting is not None and fitting is None:
+        waiting.close()
+    before = set(multiprocessing.active_children()) - ({fitting.process} if fitting else set())
+    with inherited({**environment, **last_words.environment(DEFAULT_LOGGING_CONFIG)}), handed_to(fitting):
         config = _configured(arguments)
         llm = WatchedLLM(
             config,
@@ -108,6 +123,8 @@ def _configured(arguments: Namespace) -> VllmConfig:
         # vLLM always starts a worker process on CPU, because it binds OpenMP threads by a worker's environment. The
         # engine core inherits ours, which says the same, so the worker can live in it: a process and its imports less.
         config.parallel_config.distributed_executor_backend = "uni"
+    if device() == "cpu" and config.lora_config is not None:
+        config.parallel_config.worker_cls = _CPU_ADAPTER_WORKER
     return config
 
 
@@ -115,18 +132,3 @@ def _executor(config: VllmConfig) -> type[Executor]:
     leaving = {"uni": LeavingUniProcExecutor, "mp": LeavingMultiprocExecutor}
     backend = config.parallel_config.distributed_executor_backend
     return leaving.get(backend) or Executor.get_class(config)
-
-
-@contextmanager
-def _applied(environment: Mapping[str, str]) -> Iterator[None]:
-    """Let child processes inherit *environment*; what this process had comes back."""
-    before: dict[str, Any] = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -23,6 +23,10 @@ class Load:
     prompt_tokens: int = 0
     generated_tokens: int = 0
     preemptions: int = 0
+    prefix_queries: int = 0
+    prefix_hits: int = 0
+    drafted: int = 0
+    accepted: int = 0
     ttft: LatencyHistogram = field(default_factory=LatencyHistogram)
     inter_token: LatencyHistogram = field(default_factory=LatencyHistogram)
 
@@ -42,6 +46,11 @@ class LoadLogger(StatLoggerBase):  # type: ignore[misc]
             load.running = scheduler_stats.num_running_reqs
             load.waiting = scheduler_stats.num_waiting_reqs + scheduler_stats.num_skipped_waiting_reqs
             load.kv_used = scheduler_stats.kv_cache_usage
+            load.prefix_queries += scheduler_stats.prefix_cache_stats.queries
+            load.prefix_hits += scheduler_stats.prefix_cache_stats.hits
+            if (guessed := scheduler_stats.spec_decoding_stats) is not None:
+                load.drafted += guessed.num_draft_tokens
+                load.accepted += guessed.num_accepted_tokens
         if iteration_stats is not None:
             load.prompt_tokens += iteration_stats.num_prompt_tokens
             load.generated_tokens += iteration_stats.num_generation_tokens

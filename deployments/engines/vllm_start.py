@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployments.engines import vllm_core
+from deployments.engines import media_settings, vllm_core
+from deployments.engines.core_process import CoreProcess
 from deployments.engines.cpu_libraries import preloads
 from deployments.engines.cpu_settings import Family, defaults, environment, objections
+from deployments.engines.drafts import all_local
 from deployments.engines.last_words import LastWords, sentence
+from deployments.engines.lora_settings import lora_defaults
 from deployments.engines.vllm_arguments import parse
 from deployments.engines.vllm_load import Load
 from deployments.engines.vllm_serving import VllmServing
 from deployments.errors import EngineFailed
+from deployments.media import MediaSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,7 @@ class VllmSettings:
     name: str
     checkpoint: str
     arguments: Mapping[str, Any]
+    media: MediaSpec = field(default_factory=MediaSpec)
     family: Family = "dense"
     cores: Sequence[int] | None = None
 
@@ -39,21 +44,24 @@ def parsed(settings: VllmSettings) -> Namespace:
     if folder.is_absolute() and not (folder / "config.json").is_file():
         raise EngineFailed(f"{name}: {folder} is no checkpoint: it holds no config.json")
     try:
-        return parse(name, settings.checkpoint, {**defaults(settings.family, device), **settings.arguments})
+        given = {**media_settings.arguments(settings.media), **settings.arguments}
+        return parse(name, settings.checkpoint, {**defaults(settings.family, device), **lora_defaults(given), **given})
     except (TypeError, ValueError) as error:
         raise EngineFailed(f"{name}: engine arguments: {error}") from error
 
 
-async def built(settings: VllmSettings, arguments: Namespace, load: Load, words: LastWords) -> vllm_core.Core:
+async def built(
+    settings: VllmSettings, arguments: Namespace, load: Load, words: LastWords, waiting: CoreProcess | None = None
+) -> vllm_core.Core:
     """Start the engine's processes and load the model, off the event loop; raises EngineFailed with the cause."""
     variables = environment(
         cores=settings.cores,
         ranks=vllm_core.ranks(arguments),
         preload=preloads() if vllm_core.device() == "cpu" else (),
-        local=Path(settings.checkpoint).is_absolute(),
+        local=all_local(settings.checkpoint, settings.arguments),
     )
     try:
-        return await asyncio.to_thread(vllm_core.build, arguments, load, variables, words)
+        return await asyncio.to_thread(vllm_core.build, arguments, load, variables, words, waiting)
     except Exception as error:
         reason = words.read() or sentence(error)
         raise EngineFailed(f"{settings.name}: the engine did not start: {reason}") from error

@@ -8,9 +8,10 @@ from starlette.types import Receive, Scope, Send
 
 from deployments.errors import EngineFailed, ServingError
 from deployments.gateway.client import ClientLostError, Outlet, while_connected
+from deployments.gateway.error_formats import format_of
 from deployments.gateway.exchange import Exchange
 from deployments.gateway.gateway import Gateway
-from deployments.gateway.wire_errors import error_event, error_response, internal
+from deployments.gateway.wire_errors import error_response, internal
 from deployments.graph.closing import closing
 from deployments.graph.node import Node
 from deployments.request import Context, Request
@@ -36,8 +37,9 @@ class Answer:
         try:
             await while_connected(self._run(outlet), receive)
         finally:
+            outlet.close()
             active.dec()
-            self._exchange.finish(self._outcome, self._gateway.metrics)
+            self._exchange.finish(self._outcome, self._gateway.metrics, self._gateway.traces)
 
     async def _run(self, outlet: Outlet) -> None:
         try:
@@ -87,10 +89,11 @@ class Answer:
 
     async def _fail(self, outlet: Outlet, error: ServingError) -> None:
         self._outcome = error.code
+        form = format_of(self._request.endpoint)
         if outlet.started:
-            await outlet.write(error_event(error), more=False)
+            await outlet.write(form.event(error, self._exchange.id), more=False)
             return
-        response = error_response(error)
+        response = error_response(error, form=form, request_id=self._exchange.id)
         self._exchange.status = response.status_code
         await outlet.start(response.status_code, response.headers.items())
         await outlet.write(bytes(response.body), more=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -13,25 +12,29 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from deployments.errors import Invalid, UnknownModel
-from deployments.gateway.completions import endpoint
+from deployments.errors import Invalid, NotFound, UnknownModel
+from deployments.gateway.admin import AdapterAdmin, admin_routes
+from deployments.gateway.calls import routes
 from deployments.gateway.edge import Edge
+from deployments.gateway.error_formats import format_at
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.listing import listed
+from deployments.gateway.openapi import document
+from deployments.gateway.versions import versions
 from deployments.gateway.wire_errors import error_response
 from deployments.telemetry.metrics import CONTENT_TYPE
 
 _NOT_READY = 503
 
 
-def build_app(gateway: Gateway) -> Starlette:
-    """Return the application that serves *gateway*."""
+def build_app(gateway: Gateway, admin: AdapterAdmin | None = None) -> Starlette:
+    """Return the application that serves *gateway*; without *admin* it has no admin routes."""
     app = Starlette(
         routes=[
-            Route("/v1/chat/completions", endpoint(gateway, "chat"), methods=["POST"]),
-            Route("/v1/completions", endpoint(gateway, "completion"), methods=["POST"]),
+            *routes(gateway),
             *_lookups(gateway),
             *_operations(gateway),
+            *(admin_routes(gateway, admin) if admin is not None else ()),
         ],
         middleware=[Middleware(Edge)],
         exception_handlers={HTTPException: _wrong_address},
@@ -42,14 +45,30 @@ def build_app(gateway: Gateway) -> Starlette:
 
 def _lookups(gateway: Gateway) -> list[Route]:
     async def models(_: HttpRequest) -> Response:
-        return _json({"object": "list", "data": listed(gateway.live.settings, gateway.started_at_s)})
+        live = gateway.live
+        return _json({"object": "list", "data": listed(live.settings, live.able, live.loaded(), gateway.started_at_s)})
 
     async def model(http: HttpRequest) -> Response:
         name = http.path_params["name"]
-        found = [one for one in listed(gateway.live.settings, gateway.started_at_s) if one["id"] == name]
+        live = gateway.live
+        known = listed(live.settings, live.able, live.loaded(), gateway.started_at_s)
+        found = [one for one in known if one["id"] == name]
         return _json(found[0]) if found else error_response(UnknownModel(f"there is no {name[:200]!r}", param="model"))
 
-    return [Route("/v1/models", models), Route("/v1/models/{name:path}", model)]
+    described = msgspec.json.encode(document())
+
+    async def openapi(_: HttpRequest) -> Response:
+        return Response(described, media_type="application/json")
+
+    async def version(_: HttpRequest) -> Response:
+        return _json(versions())
+
+    return [
+        Route("/v1/models", models),
+        Route("/v1/models/{name:path}", model),
+        Route("/openapi.json", openapi),
+        Route("/version", version),
+    ]
 
 
 def _operations(gateway: Gateway) -> list[Route]:
@@ -58,7 +77,7 @@ def _operations(gateway: Gateway) -> list[Route]:
 
     async def ready(_: HttpRequest) -> Response:
         verdict = gateway.readiness()
-        return _json(asdict(verdict), 200 if verdict.ready else _NOT_READY)
+        return _json(verdict.told(), 200 if verdict.ready else _NOT_READY)
 
     async def metrics(_: HttpRequest) -> Response:
         return Response(gateway.metrics.render(), headers={"content-type": CONTENT_TYPE})
@@ -71,7 +90,8 @@ async def _wrong_address(http: HttpRequest, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else Invalid.status
     where = f"{http.method[:20]} {http.url.path[:200]}"
     reason = {404: "there is no such endpoint", 405: "the endpoint does not take this method"}.get(status, str(error))
-    response = error_response(Invalid(f"{where}: {reason}"), status)
+    told = (NotFound if status == NotFound.status else Invalid)(f"{where}: {reason}")
+    response = error_response(told, status, form=format_at(http.url.path), request_id=http.state.request_id)
     response.headers.update(getattr(error, "headers", None) or {})
     return response
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from starlette.types import Receive, Send
 
+from deployments.graph.alarm import Alarm
+
 _LAST_WORDS_S = 1.0
 
 
@@ -19,7 +21,8 @@ class Outlet:
     """Writes one HTTP response; no write outlasts the request's deadline by more than a second."""
 
     def __init__(self, send: Send, deadline_s: float, clock: Callable[[], float]) -> None:
-        self._send, self._deadline_s, self._clock = send, deadline_s, clock
+        self._send = send
+        self._alarm = Alarm(max(0.0, deadline_s - clock()) + _LAST_WORDS_S)
         self.started = False
 
     async def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
@@ -32,9 +35,13 @@ class Outlet:
         """Send part of the body, the last one with ``more=False``."""
         await self._bounded({"type": "http.response.body", "body": data, "more_body": more})
 
+    def close(self) -> None:
+        """Write nothing more."""
+        self._alarm.close()
+
     async def _bounded(self, message: dict[str, Any]) -> None:
         try:
-            async with asyncio.timeout(max(_LAST_WORDS_S, self._deadline_s - self._clock())):
+            with self._alarm:
                 await self._send(message)
         except TimeoutError as error:
             raise ClientLostError("client_stalled") from error

@@ -7,7 +7,8 @@ import logging
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.gateway.request_id import HEADER, request_id
+from deployments.gateway.error_formats import ANTHROPIC_PATH, format_at
+from deployments.gateway.request_id import ANTHROPIC_HEADER, HEADER, request_id
 from deployments.gateway.wire_errors import error_response, internal
 from deployments.telemetry.logs import event
 
@@ -23,6 +24,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path = scope.get("path", "")
         chosen = request_id(Headers(scope=scope).get(HEADER))
         scope.setdefault("state", {})["request_id"] = chosen
         started = False
@@ -31,7 +33,10 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message)[HEADER] = chosen
+                headers = MutableHeaders(scope=message)
+                headers[HEADER] = chosen
+                if path.startswith(ANTHROPIC_PATH):
+                    headers[ANTHROPIC_HEADER] = chosen
             await send(message)
 
         try:
@@ -39,4 +44,5 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - the edge keeps serving, and tells the client nothing of its insides
             event("request_crashed", logging.ERROR, error=error, request_id=chosen)
             if not started:
-                await error_response(internal())(scope, receive, send_with_id)
+                told = error_response(internal(), form=format_at(path), request_id=chosen)
+                await told(scope, receive, send_with_id)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from deployments.request import Endpoint, Frame, Head
+from deployments.telemetry.first_token import server_timing, stages
 from deployments.telemetry.logs import event
 from deployments.telemetry.metrics import Metrics
+from deployments.telemetry.traces import Traces
 
 UNKNOWN = "unknown"
 
@@ -21,6 +23,7 @@ class Exchange:
         self.endpoint = endpoint
         self.entry = UNKNOWN
         self.tenant = ""
+        self.client_headers: Mapping[str, str] = {}
         self.stream = False
         self.status = 0
         self.arrived_s = clock()
@@ -49,6 +52,13 @@ class Exchange:
             return None
         return max(0.0, self.ttft_s - self._head.engine_ttft_s)
 
+    @property
+    def stages(self) -> dict[str, float]:
+        """Return what the time to first token was made of, as far as it is known, in seconds."""
+        if self._head is None:
+            return {}
+        return stages(self._head, arrived_s=self.arrived_s, first_s=self._first_s)
+
     def headers(self) -> Iterator[tuple[str, str]]:
         """Yield the headers that say who answered, and what the wait for the first token was made of."""
         if self._head is None:
@@ -59,9 +69,11 @@ class Exchange:
         if self._head.engine_ttft_s is not None and self.overhead_s is not None:
             yield "x-tercet-engine-ttft-ms", f"{1000 * self._head.engine_ttft_s:.1f}"
             yield "x-tercet-framework-ttft-ms", f"{1000 * self.overhead_s:.1f}"
+        if parts := self.stages:
+            yield "server-timing", server_timing(parts)
 
-    def finish(self, outcome: str, metrics: Metrics) -> None:
-        """Count the request and log it."""
+    def finish(self, outcome: str, metrics: Metrics, traces: Traces) -> None:
+        """Count the request, log it and trace it."""
         model = self._head.model if self._head else ""
         duration_s = self._clock() - self.arrived_s
         metrics.requests.labels(self.entry, model, self.endpoint, outcome).inc()
@@ -69,6 +81,14 @@ class Exchange:
         if self._head is not None:
             self._count_answer(model, metrics)
         event("request", **self._fields(outcome, duration_s))
+        traces.record(
+            f"{self.endpoint} {self.entry}",
+            headers=self.client_headers,
+            duration_s=duration_s,
+            stages=self.stages,
+            outcome=outcome,
+            attributes=self._attributes(model),
+        )
 
     def _count_answer(self, model: str, metrics: Metrics) -> None:
         metrics.ttft.labels(self.entry, model).observe(self.ttft_s)
@@ -79,6 +99,21 @@ class Exchange:
             metrics.time_per_output_token.labels(model).observe(per_token_s)
         if self.overhead_s is not None:
             metrics.overhead.labels(model).observe(self.overhead_s)
+        for stage, seconds in self.stages.items():
+            metrics.first_token.labels(model, stage).observe(seconds)
+
+    def _attributes(self, model: str) -> dict[str, Any]:
+        """Return a span's attributes (OpenTelemetry's conventions for generative AI, and two of our own)."""
+        return {
+            "gen_ai.provider.name": "tercet",
+            "gen_ai.operation.name": self.endpoint,
+            "gen_ai.request.model": self.entry,
+            "gen_ai.response.model": model or None,
+            "gen_ai.usage.input_tokens": self._prompt_tokens,
+            "gen_ai.usage.output_tokens": self._tokens,
+            "tercet.request_id": self.id,
+            "tercet.path": ">".join(self._head.path) if self._head else None,
+        }
 
     def _fields(self, outcome: str, duration_s: float) -> dict[str, Any]:
         head = self._head
@@ -95,6 +130,7 @@ class Exchange:
             "outcome": outcome,
             "duration_s": round(duration_s, 6),
             "ttft_s": round(self.ttft_s, 6) if head else None,
+            "first_token_stages_s": {stage: round(seconds, 6) for stage, seconds in self.stages.items()} or None,
             "prompt_tokens": self._prompt_tokens,
             "completion_tokens": self._tokens,
         }

@@ -7,17 +7,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from deployments.adapters import served_name
 from deployments.errors import UnknownModel
+from deployments.gateway.abilities import abilities
 from deployments.gateway.readiness import Readiness, judge, missing_at_start
 from deployments.gateway.settings import GatewaySettings
 from deployments.graph.compile import compile_graph
 from deployments.graph.node import Node, stack
 from deployments.graph.transport import Transport
 from deployments.layers.deadline import deadline
+from deployments.nodes.model import ModelNode
+from deployments.request import Endpoint
 from deployments.signals import FleetView, GatewaySignals
 from deployments.strict import nearest
 from deployments.telemetry.demand import Demand
 from deployments.telemetry.metrics import Metrics
+from deployments.telemetry.startup import StartupCollector
+from deployments.telemetry.traces import Traces
 
 
 def _utc_now() -> datetime:
@@ -26,17 +32,27 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
-    """One consistent set of settings and the nodes made of them; a request keeps the one that it began with."""
+    """One consistent set of settings and the nodes made of them; a request keeps the one that it began with.
+
+    ``loaded`` names the models with an adapter that was loaded at run time, for which ``leaf`` makes a node.
+    """
 
     settings: GatewaySettings
     nodes: Mapping[str, Node]
+    able: Mapping[str, frozenset[Endpoint]]
+    loaded: Callable[[], frozenset[str]]
+    leaf: Callable[[str], Node]
 
     def entry(self, name: str) -> tuple[str, Node]:
         """Return the node that answers for *name*, or for no name the default, and its name."""
         chosen = name or self.settings.default
-        if chosen not in self.nodes:
-            raise UnknownModel(f"model: there is no {chosen[:200]!r}; {nearest(chosen, self.nodes)}", param="model")
-        return chosen, self.nodes[chosen]
+        if chosen in self.nodes:
+            return chosen, self.nodes[chosen]
+        loaded = self.loaded()
+        if chosen in loaded:
+            return chosen, self.leaf(chosen)
+        known = {*self.nodes, *loaded}
+        raise UnknownModel(f"model: there is no {chosen[:200]!r}; {nearest(chosen, known)}", param="model")
 
 
 class Gateway:
@@ -55,11 +71,14 @@ class Gateway:
         fleet: Callable[[], FleetView | None],
         clock: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], datetime] = _utc_now,
+        traces: Traces | None = None,
     ) -> None:
         self.name = name
         self.clock = clock
         self.utc_now = utc_now
         self.metrics = Metrics()
+        self.metrics.registry.register(StartupCollector(fleet))
+        self.traces = traces or Traces(None)
         self.started_at_s = int(utc_now().timestamp())
         self._transport = transport
         self._fleet = fleet
@@ -77,19 +96,35 @@ class Gateway:
         return GatewaySignals(gateway=self.name, at_s=now_s, pools=self._demand.read())
 
     def readiness(self) -> Readiness:
-        """Say whether this gateway should be sent traffic.
+        """Say whether this gateway should be sent traffic."""
+        settings, view = self.live.settings, self._last_view()
+        self._seen_ready = self._seen_ready or (view is not None and not missing_at_start(settings, view))
+        return judge(settings, view, started=self._seen_ready, draining=settings.draining)
+
+    def _last_view(self) -> FleetView | None:
+        """Return the controller's last word.
 
         A controller that starts anew knows no pools for a while; what the last one said holds until then.
         """
         told = self._fleet()
         self._view = told if told is not None and told.pools else self._view
-        settings, view = self.live.settings, self._view
-        self._seen_ready = self._seen_ready or (view is not None and not missing_at_start(settings, view))
-        return judge(settings, view, started=self._seen_ready, draining=settings.draining)
+        return self._view
 
     def _compile(self, settings: GatewaySettings) -> Live:
         nodes = compile_graph(
-            settings.graph, settings.models, self._transport, demand=self._demand, observe=self.metrics.edge
+            settings.graph, settings.model_names(), self._transport, demand=self._demand, observe=self.metrics.edge
         )
         limit = deadline(self.clock)
-        return Live(settings=settings, nodes={name: stack(node, limit) for name, node in nodes.items()})
+        return Live(
+            settings=settings,
+            nodes={name: stack(node, limit) for name, node in nodes.items()},
+            able=abilities(settings),
+            loaded=self._loaded,
+            leaf=lambda name: stack(ModelNode(name, self._transport, self._demand), limit),
+        )
+
+    def _loaded(self) -> frozenset[str]:
+        """Return the models with an adapter that was loaded at run time, by the controller's last word."""
+        view = self._last_view()
+        pools = view.pools.items() if view is not None else ()
+        return frozenset(served_name(pool, adapter) for pool, state in pools for adapter in state.adapters)

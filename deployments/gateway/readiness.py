@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from deployments.adapters import split_name
 from deployments.gateway.settings import GatewaySettings
 from deployments.graph.spec import Graph
 from deployments.signals import FleetView, PoolState
@@ -20,11 +22,24 @@ class Readiness:
     reason: str
     pools: Mapping[str, PoolState]
 
+    def told(self) -> dict[str, Any]:
+        """Return what anyone may know: where replicas are reached, and with which key, is not for clients."""
+        pools = {
+            name: {
+                "ready": pool.ready,
+                "target": pool.target,
+                "starting": pool.starting,
+                "scaled_to_zero": pool.scaled_to_zero,
+            }
+            for name, pool in self.pools.items()
+        }
+        return {"ready": self.ready, "reason": self.reason, "pools": pools}
+
 
 def reachable(name: str, graph: Graph) -> frozenset[str]:
-    """Return the models that a request for *name* may end at."""
+    """Return the models that a request for *name* may end at; an adapter's is the one that it is for."""
     if name not in graph:
-        return frozenset({name})
+        return frozenset({split_name(name)[0]})
     return frozenset().union(*(reachable(target, graph) for _, target in graph[name].targets()))
 
 

@@ -6,6 +6,7 @@ import re
 import uuid
 
 HEADER = "x-request-id"
+ANTHROPIC_HEADER = "request-id"  # where its clients look for it, only in answers
 _SANE = re.compile(r"[\x21-\x7e]{1,128}", re.ASCII)
 
 

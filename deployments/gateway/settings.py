@@ -6,16 +6,22 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from deployments.adapters import served_name
+from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec, cycles
+from deployments.media import MediaSpec
 from deployments.quantities import Bytes, Seconds
 from deployments.strict import Strict, nearest
 
 
 class ModelEntry(Strict):
-    """One pool as the gateway knows it."""
+    """One pool as the gateway knows it; ``lora`` says whether its engines can hold adapters."""
 
     family: str
     min_replicas: int = Field(default=1, ge=0)
+    media: MediaSpec = MediaSpec()
+    adapters: tuple[str, ...] = ()
+    lora: bool = False
 
 
 class GatewaySettings(Strict):
@@ -31,10 +37,11 @@ class GatewaySettings(Strict):
     draining: bool = False
     max_body: Bytes = 8 * 2**20
     request_timeout: Seconds = Field(default=600.0, gt=0)
+    admin: AdminSettings = AdminSettings()
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
-        known = {*self.models, *self.graph}
+        known = {*self.model_names(), *self.graph}
         for name, spec in self.graph.items():
             if name in self.models:
                 raise ValueError(f"graph.{name}: is also the name of a model")
@@ -49,3 +56,7 @@ class GatewaySettings(Strict):
                 f"default: no model or graph node is named {self.default!r}; {nearest(self.default, known)}"
             )
         return self
+
+    def model_names(self) -> list[str]:
+        """Return the models and, behind each, the adapters that its configuration declares."""
+        return [served_name(name, adapter) for name, model in self.models.items() for adapter in ("", *model.adapters)]

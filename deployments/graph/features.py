@@ -1,4 +1,4 @@
-"""What a request's prompt is made of, read from the wire body of either endpoint."""
+"""What a request's prompt is made of, read from the wire body of any endpoint."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.request import Request
+from deployments.request import Endpoint, Request
 
 _IMAGES = frozenset({"image", "image_url", "input_image", "image_embeds", "image_pil"})
+# Where the prompt is that is not a conversation, what it is compared with, and what stands before a conversation.
+_FIELDS: Mapping[Endpoint, str] = {
+    "completion": "prompt",
+    "responses": "input",
+    "embeddings": "input",
+    "score": "queries",
+    "rerank": "query",
+    "detokenize": "tokens",
+}
+_COMPARED: Mapping[Endpoint, str] = {"score": "documents", "rerank": "documents"}
+_INSTRUCTIONS = ("system", "instructions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +45,20 @@ class Prompt:
 
 def read_prompt(request: Request) -> Prompt:
     """Read the prompt of *request*; parts of an unknown shape count as nothing."""
-    if request.endpoint == "chat":
-        return _chat(request.body)
-    prompts = request.body.get("prompt")
+    body, field = request.body, _FIELDS.get(request.endpoint, "messages")
+    said = body.get(field)
+    if field == "messages" and said is None:
+        field, said = "prompt", body.get("prompt")
+    if field == "messages" or (request.endpoint == "responses" and isinstance(said, list)):
+        return _conversation(_list(said), body)
+    if request.endpoint == "responses":
+        return _conversation([{"role": "user", "content": said}], body)
+    return _bare(said, body.get(_COMPARED.get(request.endpoint, "")))
+
+
+def _bare(prompts: Any, compared: Any) -> Prompt:
     texts, token_ids = [], 0
-    for part in _prompts(prompts):
+    for part in (*_prompts(prompts), *_prompts(compared)):
         if isinstance(part, str):
             texts.append(part)
         else:
@@ -56,12 +76,13 @@ def _prompts(value: Any) -> list[str | list[Any]]:
     return [item for item in value if isinstance(item, str | list)]
 
 
-def _chat(body: Mapping[str, Any]) -> Prompt:
-    messages = [message for message in _list(body.get("messages")) if isinstance(message, Mapping)]
+def _conversation(said: list[Any], body: Mapping[str, Any]) -> Prompt:
+    messages = [message for message in said if isinstance(message, Mapping)]
     texts = ["\n".join(_texts(message.get("content"))) for message in messages]
     asked = [text for message, text in zip(messages, texts, strict=True) if message.get("role") == "user"]
+    rules = [text for field in _INSTRUCTIONS for text in _texts(body.get(field))]
     return Prompt(
-        text="\n".join(texts),
+        text="\n".join([*rules, *texts]),
         question=asked[-1] if asked else "".join(texts[-1:]),
         turns=len(asked),
         images=sum(part.get("type") in _IMAGES for message in messages for part in _parts(message.get("content"))),

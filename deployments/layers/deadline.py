@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from deployments.errors import DeadlineExceeded
+from deployments.graph.alarm import Alarm
 from deployments.graph.closing import closing
 from deployments.graph.node import Layer, Node
 from deployments.request import Context, Frame, Request
@@ -17,19 +17,24 @@ def deadline(clock: Callable[[], float] = time.monotonic) -> Layer:
 
     def layer(inner: Node) -> Node:
         async def bounded(request: Request, context: Context) -> AsyncGenerator[Frame]:
-            async with closing(inner(request, context)) as frames:
-                while True:
-                    try:
-                        async with asyncio.timeout(context.deadline_s - clock()) as wait:
-                            frame = await anext(frames)
-                    except StopAsyncIteration:
-                        return
-                    except TimeoutError as error:
-                        if not wait.expired():
-                            raise
-                        raise DeadlineExceeded("the request's time is over") from error
-                    yield frame
+            alarm = Alarm(context.deadline_s - clock())
+            try:
+                async with closing(inner(request, context)) as frames:
+                    while (frame := await _within(alarm, frames)) is not None:
+                        yield frame
+            finally:
+                alarm.close()
 
         return bounded
 
     return layer
+
+
+async def _within(alarm: Alarm, frames: AsyncIterator[Frame]) -> Frame | None:
+    try:
+        with alarm:
+            return await anext(frames, None)
+    except TimeoutError as error:
+        if not alarm.rung:
+            raise
+        raise DeadlineExceeded("the request's time is over") from error

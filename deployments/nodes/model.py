@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
+from deployments.adapters import split_name
 from deployments.graph.closing import closing
 from deployments.graph.transport import Transport
 from deployments.request import Context, Frame, Request
@@ -12,18 +13,20 @@ from deployments.telemetry.demand import Demand
 
 
 class ModelNode:
-    """Answers from one pool of engines; the body that the engine sees names the pool as its model."""
+    """Answers from one pool of engines, with an adapter where *name* is ``pool:adapter``; the body names both."""
 
     def __init__(self, name: str, transport: Transport, demand: Demand) -> None:
         self._name = name
+        self._pool, self._adapter = split_name(name)
         self._transport = transport
         self._demand = demand
 
     async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Stream the pool's answer."""
-        named = replace(request, model=self._name, body={**request.body, "model": self._name})
-        with self._demand.track(self._name) as tracked:
-            async with closing(self._transport.stream(self._name, named, context.enter(self._name))) as frames:
+        body = {**request.body, "model": self._name}
+        named = replace(request, model=self._pool, adapter=self._adapter, body=body)
+        with self._demand.track(self._pool) as tracked:
+            async with closing(self._transport.stream(self._pool, named, context.enter(self._name))) as frames:
                 async for frame in frames:
                     tracked.token()
                     yield frame

@@ -13,6 +13,7 @@ from deployments.signals import LATENCY_BOUNDS_S
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _TOKEN_BOUNDS_S = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5)
 _DURATION_BOUNDS_S = (*LATENCY_BOUNDS_S, 160.0, 320.0, 640.0)
+_STAGE_BOUNDS_S = (0.0005, 0.001, 0.0025, *LATENCY_BOUNDS_S)
 _OVERHEAD_BOUNDS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -35,6 +36,9 @@ class Metrics:
         )
         self.overhead = self._histogram(
             "overhead_seconds", "Time to first token outside of the engine.", _OVERHEAD_BOUNDS_S, "model"
+        )
+        self.first_token = self._histogram(
+            "first_token_stage_seconds", "What the time to first token was made of.", _STAGE_BOUNDS_S, "model", "stage"
         )
         self.active = Gauge(
             "tercet_requests_active", "Requests under way.", ["endpoint"], registry=self.registry

@@ -32,6 +32,31 @@ BAD = {
             "models.dense.replicas.max: 0 is less than 1; a pool that may never have a replica answers nothing",
         ],
     ),
+    "speculation that no engine would start with": (
+        model("engine: {speculative_config: {model: demo/distiled, num_speculative_tokens: 0}}"),
+        [
+            "models.dense.engine.speculative_config.model: \"demo/distiled\" is not a demo checkpoint; did you mean demo/distilled? known: demo/dense, demo/dense-int4, demo/dense-int8, demo/distilled, demo/embedding, demo/moe",
+            "models.dense.engine.speculative_config.num_speculative_tokens: 0 is not a whole number of at least 1",
+        ],
+    ),
+    "speculation by nobody": (
+        model("engine: {speculative_config: {num_speculative_tokens: 3}}"),
+        [
+            "models.dense.engine.speculative_config: says not who guesses: give `method: ngram`, or a model, as in {model: demo/distilled, num_speculative_tokens: 3}",
+        ],
+    ),
+    "speculation of unknown depth": (
+        model("engine: {speculative_config: {method: ngram}}"),
+        [
+            "models.dense.engine.speculative_config.num_speculative_tokens: is missing; 3 is usual",
+        ],
+    ),
+    "speculation that is no section": (
+        model("engine: {speculative_config: ngram}"),
+        [
+            "models.dense.engine.speculative_config: \"ngram\" is not a section such as {model: demo/distilled, num_speculative_tokens: 3}",
+        ],
+    ),
     "max below min": (
         model("replicas: {min: 3, max: 2, initial: 9}"),
         [
@@ -68,19 +93,19 @@ BAD = {
     "a key nearly right": (
         model("replica: {min: 1}"),
         [
-            "models.dense.replica: is not a known key; did you mean replicas? known: drain, engine, family, max_waiting, replicas, resources, runtime, slo, source, synthetic",
+            "models.dense.replica: is not a known key; did you mean replicas? known: adapters, drain, engine, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
         ],
     ),
     "a key like no other": (
         model("zzz: 1"),
         [
-            "models.dense.zzz: is not a known key; known: drain, engine, family, max_waiting, replicas, resources, runtime, slo, source, synthetic",
+            "models.dense.zzz: is not a known key; known: adapters, drain, engine, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
         ],
     ),
     "a closed set": (
         "models: {dense: {family: dens, source: '', runtime: vlm}}\n",
         [
-            "models.dense.family: \"dens\" is not one of 'dense', 'moe' or 'distilled'",
+            "models.dense.family: \"dens\" is not one of 'dense', 'moe', 'distilled' or 'pooling'",
             "models.dense.runtime: \"vlm\" is not one of 'vllm' or 'synthetic'",
             "models.dense.source: \"\" is empty",
         ],
@@ -223,7 +248,7 @@ BAD = {
     "sources": (
         "models: {a: {family: dense, source: demo/dens}, b: {family: moe, source: /no/where}, c: {family: moe, source: a b}}\ndefault: a\n",
         [
-            "models.a.source: \"demo/dens\" is not a demo checkpoint; did you mean demo/dense? known: demo/dense, demo/distilled, demo/moe",
+            "models.a.source: \"demo/dens\" is not a demo checkpoint; did you mean demo/dense? known: demo/dense, demo/dense-int4, demo/dense-int8, demo/distilled, demo/embedding, demo/moe",
             "models.b.source: \"/no/where\" is not there",
             "models.c.source: \"a b\" is neither a folder that holds a model nor a Hugging Face id such as org/name",
         ],
@@ -284,7 +309,7 @@ BAD = {
     "the gateway": (
         model("") + "gateway: {port: 99999, hots: x, max_body: 1 elephant, replicas: 0}\n",
         [
-            "gateway.hots: is not a known key; did you mean host? known: host, max_body, port, replicas, request_timeout",
+            "gateway.hots: is not a known key; did you mean host? known: admin, host, max_body, port, replicas, request_timeout",
             "gateway.max_body: \"1 elephant\" is not a size such as 512MiB or 8MB",
             "gateway.port: 99999 is greater than 65535",
             "gateway.replicas: 0 is less than 1",
@@ -333,7 +358,7 @@ autoscale: {mode: sleepy}
 """,
         [
             "models.dense.engine.nope_x: is not an argument of vLLM's engine; none of its arguments is like it",
-            "models.dense.extra: is not a known key; known: drain, engine, family, max_waiting, replicas, resources, runtime, slo, source, synthetic",
+            "models.dense.extra: is not a known key; known: adapters, drain, engine, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
             "models.dense.replicas.max: 1 is less than min (2)",
             "models.moe: 3 is not a mapping",
             "graph.auto.fallback[0]: \"nix\" is neither a model nor a graph node; known: auto, dense, moe",

@@ -192,3 +192,15 @@ def test_a_pipe_gets_no_colours(bad):
     wrong = subprocess.run([*program, "check", str(bad)], capture_output=True, check=False, cwd=ROOT, timeout=60)
     assert wrong.returncode == 1
     assert b"\x1b" not in good.stdout + good.stderr + wrong.stdout + wrong.stderr
+
+
+def test_quantize_names_the_schemes_and_where_they_run():
+    """The command line is made from the schemes, without loading torch."""
+    result = run("quantize", "--help")
+    assert result.exit_code == 0
+    assert "int8|int4|fp8" in result.stdout
+
+
+def test_quantize_knows_its_schemes():
+    """Another one is wrong usage."""
+    assert run("quantize", "demo/dense", "--scheme", "int2").exit_code == 2

@@ -14,6 +14,7 @@ from tests.cluster.builders import LAPTOP, machine
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = Path(__file__).parent / "golden"
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+PRELOAD = ("/lib/libiomp5.so", "/lib/libtcmalloc_minimal.so.4")
 MACHINES: dict[str, tuple[Machine, ...]] = {"gpu-cluster": (machine(),) * 4}
 
 
@@ -33,7 +34,7 @@ def printed(path: Path) -> str:
     nodes = MACHINES.get(path.stem, LAPTOP)
     plan = resolve_file(path, nodes)
     assert isinstance(plan, Plan), [str(problem) for problem in plan]
-    return "".join(f"{line.text}\n" for line in report(plan, nodes, f"examples/{path.name}"))
+    return "".join(f"{line.text}\n" for line in report(plan, nodes, f"examples/{path.name}", PRELOAD))
 
 
 def test_the_default_example_needs_no_hub():

@@ -20,6 +20,19 @@ def test_a_line_appears_for_every_change_and_only_then() -> None:
     assert "building checkpoint took 1:02" in line
 
 
+def test_a_ready_pool_says_what_its_start_was_made_of() -> None:
+    """The stages of the replica that is ready, without the instant ones."""
+    replicas = [
+        {"stage": "loading", "startup_s": {"process": 9.0}},
+        {"stage": "ready", "startup_s": {"process": 2.2, "checkpoint": 0.01, "imports": 9.6, "warm_up": 0.8}},
+    ]
+    told = {"dense": {"min": 1, "stages": {"ready": 1, "loading": 1}, "replicas": replicas}}
+    progress = Progress(0.0)
+    progress.lines(pools(dense="warming"), 3.0)
+    (line,) = progress.lines(told, 20.0)
+    assert line.endswith("ready  (seconds: process 2, imports 10, warm up 1)")
+
+
 def test_a_long_stage_is_mentioned_again() -> None:
     """Silence is not mistaken for a hang."""
     progress = Progress(0.0)

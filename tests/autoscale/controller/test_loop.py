@@ -13,7 +13,8 @@ from autoscale.controller.loop import ControlLoop
 from autoscale.pools import PoolSettings
 from autoscale.served import Served, ServedPool, ServedReplica
 from autoscale.spec import AutoscaleSpec
-from deployments.signals import PoolDemand
+from deployments.adapters import AdapterReport
+from deployments.signals import PoolDemand, ReplicaPlace
 from tests.autoscale.builders import gateway_signals, histogram, replica_signals
 
 SPEC = {"hold": {"down": 10.0}, "queue": {"target_utilization": 0.5}}
@@ -182,3 +183,46 @@ def test_late_first_tokens_add_one_replica_per_cold_start_and_window() -> None:
         asked_s += [now_s] * added
     assert len(asked_s) >= 3
     assert all(later - earlier >= 30 for earlier, later in pairwise(asked_s))
+
+
+def test_everyone_is_told_where_replicas_are_and_what_adapters_there_are() -> None:
+    """Only replicas that Serve still counts and that have said where they are, each with what it holds."""
+    control = loop()
+    plant = Plant(control, replicas=2, follows=False)
+    plant.second()
+    for name in ("r0", "gone"):
+        there = replica_signals(name, at_s=plant.now_s, address=f"{name}:1", key="k", adapters=("a",))
+        control.hear_replica(there, plant.now_s)
+    control.adapters.load("dense", "b", "/b")
+    told = control.view(plant.now_s).pools["dense"]
+    assert told.replicas == (ReplicaPlace(replica="r0", address="r0:1", key="k", adapters=("a",)),)
+    assert told.adapters == ("b",)
+
+
+def test_an_adapter_is_waited_for_on_the_ready_replicas_and_until_all_gateways_know() -> None:
+    """A replica on its way is not waited for: it gets the adapter before it is sent requests for it."""
+    control = loop()
+    plant = Plant(control, replicas=2, follows=False)
+    plant.second()
+    control.adapters.load("dense", "a", "/a")
+    order = control.adapters.of("dense")["a"]
+    assert control.adapter_outcome("dense", "a", order).waiting == ("r0", "r1")
+    report = (AdapterReport(name="a", serial=order.serial),)
+    for name in ("r0", "r1"):
+        control.hear_replica(replica_signals(name, at_s=plant.now_s, adapter_reports=report), plant.now_s)
+    assert control.adapter_outcome("dense", "a", order).done == ("r0", "r1")
+    assert not control.told_since(plant.now_s, plant.now_s)
+    control.hear_gateway(gateway_signals(at_s=plant.now_s + 1), plant.now_s + 1)
+    assert control.told_since(plant.now_s, plant.now_s + 1)
+
+
+def test_whoever_waits_for_an_adapter_is_told_when_it_is_changed_meanwhile() -> None:
+    """Neither the end of an unload nor that of a later load is taken for the end of this one."""
+    control = loop()
+    control.adapters.load("dense", "a", "/a")
+    order = control.adapters.of("dense")["a"]
+    control.adapters.unload("dense", "a")
+    assert "changed again" in control.adapter_outcome("dense", "a", order).refused
+    control.adapters.load("dense", "a", "/a")
+    assert "changed again" in control.adapter_outcome("dense", "a", order).refused
+    assert "changed again" in control.adapter_outcome("dense", "a", None).refused

@@ -98,3 +98,11 @@ def test_no_file_is_wrong_usage() -> None:
     """Usage errors end with 2."""
     ended = subprocess.run([TERCET, "serve"], capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 2
+
+
+def test_an_admin_token_that_is_not_there(port: int, tmp_path: Path) -> None:
+    """The variable is named; a file without a token is as good as none."""
+    for named, where in (("token_env: TERCET_TEST_TOKEN", "TERCET_TEST_TOKEN"), ("token_file: /nowhere", "/nowhere")):
+        document = f"{ONE_POOL}gateway: {{admin: {{{named}}}}}\n"
+        said = refused(document, tmp_path, port=port, TERCET_TEST_TOKEN="short")
+        assert f"gateway.admin: {where} holds no token" in said

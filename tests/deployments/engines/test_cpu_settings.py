@@ -73,7 +73,7 @@ def test_libraries_are_found_where_they_are(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("family", ["dense", "moe", "distilled"])
+@pytest.mark.parametrize("family", ["dense", "moe", "distilled", "pooling"])
 def test_the_defaults_are_known_and_beyond_objection(family: Any) -> None:
     """What Tercet sets by itself is what it would let a user set, on either device."""
     for device in ("cpu", "gpu"):

@@ -79,6 +79,6 @@ def test_a_logging_configuration_of_the_users_own_is_kept(monkeypatch: pytest.Mo
     """Then the cause is only in the user's log."""
     monkeypatch.setenv("VLLM_LOGGING_CONFIG_PATH", "/theirs.json")
     words = LastWords()
-    assert words.environment({}) == {}
+    assert "VLLM_LOGGING_CONFIG_PATH" not in words.environment({})
     assert words.read() is None
     words.close()

@@ -50,7 +50,9 @@ def spec(**engine: Any) -> dict[str, Any]:
 
 
 def children() -> set[int]:
-    return {child.pid for child in psutil.Process().children(recursive=True)}
+    # Python keeps one process for all that it starts, to clean up after them.
+    found = psutil.Process().children(recursive=True)
+    return {child.pid for child in found if "resource_tracker" not in " ".join(child.cmdline())}
 
 
 async def failure(**engine: Any) -> str:
@@ -62,16 +64,22 @@ async def failure(**engine: Any) -> str:
 
 
 @asynccontextmanager
-async def started() -> AsyncIterator[Engine]:
+async def started(*, alone: bool = False) -> AsyncIterator[Engine]:
+    before = children()
     built = await build_engine(spec(), "dense#1", lambda _: None)
+    (ahead,) = children() - before
+    if alone:
+        os.kill(ahead, signal.SIGKILL)
     await built.start()
+    assert (ahead in children()) is not alone
     yield built
     await built.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def doomed() -> AsyncIterator[Engine]:
-    async with started() as built:
+    """Also an engine whose process, started ahead, has died before it was needed: vLLM then starts its own."""
+    async with started(alone=True) as built:
         yield built
 
 
@@ -99,7 +107,7 @@ async def test_the_written_argument_names_are_those_of_the_installed_vllm() -> N
     ],
 )
 async def test_wrong_arguments_are_told_in_one_sentence(engine_arguments: dict[str, Any], told: str) -> None:
-    """Before any process is started, with the argument's name."""
+    """With the argument's name, and no process is left."""
     before = children()
     message = await failure(**engine_arguments)
     assert told in message
@@ -118,6 +126,13 @@ async def test_a_directory_without_a_model_is_no_checkpoint(tmp_path: Path) -> N
     """The sentence says what is missing where."""
     with pytest.raises(EngineFailed, match=r"config\.json"):
         await build_engine({**spec(), "source": str(tmp_path)}, "dense#1", lambda _: None)
+
+
+async def test_its_start_is_told_in_stages(engine: Engine) -> None:
+    """Those of the engine core, which is another process, among them."""
+    stages = dict(engine.signals().startup)
+    assert list(stages) == ["process", "checkpoint", "imports", "weights", "kv_cache", "serving", "warm_up"]
+    assert all(stages[stage] > 0 for stage in ("imports", "weights", "kv_cache", "serving", "warm_up"))
 
 
 async def test_a_killed_engine_ends_its_streams_and_fails_its_check(doomed: Engine) -> None:

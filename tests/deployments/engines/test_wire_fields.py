@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from deployments.engines.openai_wire import DONE, Answer, Usage
+from deployments.engines.openai_wire import DONE, Answer
+from deployments.engines.rendering import Ending, Usage
 from deployments.engines.wire_fields import Fields, of_body, of_event
 
 CHAT = Answer(id="a", created=1, model="m", endpoint="chat")
@@ -19,7 +20,8 @@ def test_what_is_rendered_is_read_back(answer: Answer) -> None:
     assert of_event(answer.delta("", "stop")) == Fields(finish_reason="stop")
     assert of_event(answer.usage(USAGE)) == Fields(closing=True)
     assert of_event(DONE) == Fields(closing=True, done=True)
-    assert of_body(answer.whole("all", "length", USAGE)) == Fields(text="all", finish_reason="length")
+    ending = Ending(text="all", finish_reason="length", usage=USAGE)
+    assert of_body(answer.whole(ending)) == Fields(text="all", finish_reason="length")
 
 
 def test_the_role_opens_a_chat() -> None:

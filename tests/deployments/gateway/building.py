@@ -21,6 +21,7 @@ from deployments.request import Context, Frame, Request
 from deployments.signals import FleetView, PoolState
 
 POOLS = ("dense", "moe", "distilled")
+POOLING = "embed"
 CODE = "Write a Python function that merges two sorted lists"
 GRAPH: dict[str, Any] = {
     "auto": {"switch": [{"when": {"complexity": {"below": 0.35}}, "to": "quick"}, {"to": "careful"}]},
@@ -48,6 +49,12 @@ def settings(**changed: Any) -> GatewaySettings:
     return GatewaySettings.model_validate({"models": models, "graph": GRAPH, "default": "auto", **changed})
 
 
+def with_pooling(**changed: Any) -> dict[str, Any]:
+    """Return changes to the settings that add a pooling pool, and a graph node that leads to it."""
+    models = {**{name: {"family": name} for name in POOLS}, POOLING: {"family": "pooling"}}
+    return {"models": models, "graph": {**GRAPH, "vectors": {"fallback": [POOLING]}}, **changed}
+
+
 def fleet(**ready: int) -> FleetView:
     """Return a view in which every pool has one ready replica, or as many as is said."""
     counts = {**dict.fromkeys(POOLS, 1), **ready}
@@ -68,9 +75,12 @@ def client(served: Gateway) -> httpx.AsyncClient:
 
 @asynccontextmanager
 async def engines(**specs: SyntheticSpec) -> AsyncIterator[EngineTransport]:
-    """Run one synthetic engine a pool."""
+    """Run one synthetic engine a pool, the pooling one included."""
     quick = SyntheticSpec.model_validate({"step": {"base_ms": 0, "per_sequence_us": 0, "per_prefill_token_us": 0}})
-    running = {name: SyntheticEngine(name, name, f"{name}#0", specs.get(name, quick)) for name in POOLS}
+    running = {
+        name: SyntheticEngine(name, name, f"{name}#0", specs.get(name, quick), pooling=name == POOLING)
+        for name in (*POOLS, POOLING)
+    }
     for engine in running.values():
         await engine.start()
     try:

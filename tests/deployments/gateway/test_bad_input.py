@@ -186,7 +186,7 @@ async def test_a_refusal_is_short(body: dict[str, Any]) -> None:
         ("DELETE", "/v1/models", 405),
         ("GET", "/", 404),
         ("POST", "/v1/chat/completions/", 404),
-        ("POST", "/v1/embeddings", 404),
+        ("POST", "/v1/audio/speech", 404),
     ],
 )
 async def test_wrong_addresses_are_openai_errors(method: str, path: str, status: int) -> None:
@@ -253,8 +253,8 @@ async def test_what_the_gateway_does_not_know_goes_through_untouched() -> None:
     """An engine's own fields reach it as they came."""
     transport = Scripted({"dense": [b"{}"]})
     async with client(gateway(transport)) as calls:
-        await calls.post(CHAT, json=ask(model="dense", guided_regex="a+", extra={"deep": [1, None]}))
-    assert transport.seen[0][0].body["guided_regex"] == "a+"
+        await calls.post(CHAT, json=ask(model="dense", cache_salt="a+", extra={"deep": [1, None]}))
+    assert transport.seen[0][0].body["cache_salt"] == "a+"
     assert transport.seen[0][0].body["extra"] == {"deep": [1, None]}
 
 

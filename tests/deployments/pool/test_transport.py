@@ -1,174 +1,167 @@
-"""The way to an engine replica, over a handle that acts out a script."""
+"""The way to an engine replica, over real connections to replicas that act out scripts."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from deployments.errors import EngineFailed, Invalid, NoReplica, Overloaded, ServingError
+from deployments.errors import EngineFailed, Invalid, NoReplica, NotFound, Overloaded, ServingError
 from deployments.pool import transport as under_test
-from deployments.pool.transport import ServeTransport
-from deployments.pool.wire import Accepted, Failure, failure_of
-from deployments.request import Context, Frame, Request
-from deployments.signals import FleetView, PoolState
-
-REQUEST = Request(endpoint="chat", model="dense", body={})
-A, B = Frame(data=b"a"), Frame(data=b"b")
-EARLY = Frame(data=b"")
-HANG = object()
+from deployments.request import Request
+from tests.deployments.pool.wired import HANG, REQUEST, Replica, context, until, wired
 
 
-class Stream:
-    """One call's stream: yields messages, raises exceptions, hangs."""
-
-    def __init__(self, script: list[Any]) -> None:
-        self._script = iter(script)
-        self.cancelled = False
-
-    def __aiter__(self) -> Stream:
-        return self
-
-    async def __anext__(self) -> Any:
-        step = next(self._script, None)
-        if step is None:
-            raise StopAsyncIteration
-        if step is HANG:
-            await asyncio.Event().wait()
-        if isinstance(step, BaseException):
-            raise step
-        return step
-
-    def cancel(self) -> None:
-        self.cancelled = True
+async def test_frames_arrive_in_order_with_a_head_that_says_who_answers() -> None:
+    """The choice of a replica is timed, and the replica named."""
+    async with wired(Replica("a", [b"1", b"2", b"3"])) as one:
+        frames = [frame async for frame in one.stream()]
+    assert b"".join(frame.data for frame in frames) == b"123"
+    assert sum(frame.tokens for frame in frames) == 3
+    head = frames[0].head
+    assert head is not None
+    assert head.replica == "a"
+    assert head.sent_s is not None
+    assert head.queued_s == 0
+    assert all(frame.head is None for frame in frames[1:])
 
 
-class Handle:
-    """Serve's handle: each call takes the next script."""
-
-    def __init__(self, *scripts: list[Any]) -> None:
-        self.calls: list[Stream] = []
-        self._scripts = list(scripts)
-
-    def options(self, **_: Any) -> Handle:
-        return self
-
-    def remote(self, _: Any) -> Stream:
-        self.calls.append(Stream(self._scripts[len(self.calls)]))
-        return self.calls[-1]
-
-
-@pytest.fixture
-def reach(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[ServeTransport, Handle]]:
-    async def no_wait(_: float) -> None: ...
-
-    def build(*scripts: list[Any], ready: int | None = 1) -> tuple[ServeTransport, Handle]:
-        handle = Handle(*scripts)
-        monkeypatch.setattr(under_test.serve, "get_deployment_handle", lambda *_, **__: handle)
-        view = None
-        if ready is not None:
-            view = FleetView(at_s=0.0, pools={"dense": PoolState(ready=ready, target=1, starting=0)})
-        return ServeTransport(lambda: view, pause=no_wait), handle
-
-    return build
-
-
-def context(deadline_s: float = float("inf")) -> Context:
-    return Context(request_id="r", deadline_s=deadline_s, now=datetime(2026, 1, 1, tzinfo=UTC))
-
-
-async def collect(stream: AsyncIterator[Frame]) -> list[Frame]:
-    return [frame async for frame in stream]
-
-
-async def test_frames_arrive_in_order_and_the_call_is_closed(reach: Any) -> None:
-    """Accepting is between the two processes; the node above sees frames only."""
-    transport, handle = reach([Accepted(), A, B])
-    assert await collect(transport.stream("dense", REQUEST, context())) == [A, B]
-    assert handle.calls[0].cancelled
-
-
-@pytest.mark.parametrize(
-    "lost", [failure_of(EngineFailed("died")), ConnectionError("gone")], ids=["told by the replica", "connection lost"]
-)
-async def test_a_call_lost_before_any_data_is_sent_again(reach: Any, lost: object) -> None:
+@pytest.mark.parametrize("lost", [EngineFailed("died"), Overloaded("full")])
+async def test_a_call_without_data_is_sent_again(lost: ServingError) -> None:
     """An early frame without data commits to nothing."""
-    transport, handle = reach([Accepted(), EARLY, lost], [Accepted(), A])
-    assert await collect(transport.stream("dense", REQUEST, context())) == [EARLY, A]
-    assert [call.cancelled for call in handle.calls] == [True, True]
+    a, b = Replica("a", [lost], [b"1"]), Replica("b", [lost], [b"1"])
+    async with wired(a, b) as one:
+        assert await one.answer() == b"1"
+    assert len(a.calls) + len(b.calls) >= 2
 
 
-async def test_a_call_lost_after_data_is_not(reach: Any) -> None:
-    """What was delivered cannot be taken back, so the failure goes up."""
-    transport, handle = reach([Accepted(), A, failure_of(EngineFailed("died"))])
-    stream = transport.stream("dense", REQUEST, context())
-    assert await anext(stream) is A
-    with pytest.raises(EngineFailed, match="died"):
-        await anext(stream)
-    assert len(handle.calls) == 1
+async def test_a_replica_that_vanishes_takes_its_calls_with_it() -> None:
+    """A lost connection is a lost replica; what was delivered cannot be taken back."""
+    a = Replica("a", [b"1", HANG])
+    async with wired(a) as one:
+        stream = one.stream()
+        while not (await anext(stream)).data:
+            pass
+        await a.listener.close()
+        with pytest.raises(EngineFailed, match="lost"):
+            await anext(stream)
+    assert len(a.calls) == 1
 
 
-async def test_a_pool_that_loses_every_replica_is_given_up(reach: Any) -> None:
+async def test_a_pool_that_loses_every_call_is_given_up() -> None:
     """Attempts are bounded."""
-    transport, handle = reach(*[[failure_of(EngineFailed("died"))]] * 9)
-    with pytest.raises(EngineFailed):
-        await collect(transport.stream("dense", REQUEST, context()))
-    assert len(handle.calls) == under_test.ATTEMPTS
+    a = Replica("a", [EngineFailed("died")])
+    async with wired(a) as one:
+        with pytest.raises(EngineFailed, match="died"):
+            await one.answer()
+    assert len(a.calls) == under_test.ATTEMPTS
 
 
 @pytest.mark.parametrize("error", [Invalid("bad", param="n"), ServingError("internal")])
-async def test_other_failures_are_not_sent_again(reach: Any, error: ServingError) -> None:
+async def test_other_failures_are_not_sent_again(error: ServingError) -> None:
     """A wrong request is wrong everywhere, and our own mistakes are not the engine's."""
-    transport, handle = reach([Accepted(), failure_of(error)])
-    with pytest.raises(type(error)) as raised:
-        await collect(transport.stream("dense", REQUEST, context()))
+    a, b = Replica("a", [error]), Replica("b", [error])
+    async with wired(a, b) as one:
+        with pytest.raises(type(error)) as raised:
+            await one.answer()
     assert raised.value.param == error.param
-    assert len(handle.calls) == 1
+    assert len(a.calls) + len(b.calls) == 1
 
 
-@pytest.mark.parametrize(("ready", "calls"), [(1, 1), (2, 2)])
-async def test_a_full_replica_is_left_for_another_one_if_there_is_one(reach: Any, ready: int, calls: int) -> None:
-    """One full replica speaks for itself only."""
-    full: Failure = failure_of(Overloaded("full"))
-    transport, handle = reach([full], [Accepted(), A], ready=ready)
-    if calls == 2:
-        assert await collect(transport.stream("dense", REQUEST, context())) == [A]
-    else:
+async def test_a_full_pool_of_one_says_so_at_once() -> None:
+    """One full replica speaks for the pool when there is no other."""
+    a = Replica("a", [Overloaded("full")])
+    async with wired(a) as one:
         with pytest.raises(Overloaded):
-            await collect(transport.stream("dense", REQUEST, context()))
-    assert len(handle.calls) == calls
+            await one.answer()
+    assert len(a.calls) == 1
 
 
-async def test_a_call_that_no_replica_can_take_is_given_up(reach: Any) -> None:
+async def test_a_pool_without_replicas_is_given_up() -> None:
     """Waiting for a pool that lost its replicas serves nobody."""
-    transport, handle = reach([HANG], ready=0)
-    with pytest.raises(NoReplica):
-        await collect(transport.stream("dense", REQUEST, context()))
-    assert handle.calls[0].cancelled
+    async with wired(ready=0) as one:
+        with pytest.raises(NoReplica):
+            await one.answer()
 
 
-async def test_a_call_in_a_replica_s_hands_is_not_given_up(reach: Any) -> None:
-    """The controller's word lags behind; the replica that has the call is there."""
-    transport, handle = reach([Accepted(), HANG], ready=0)
-    waiting = asyncio.ensure_future(collect(transport.stream("dense", REQUEST, context())))
-    done, _ = await asyncio.wait({waiting}, timeout=4 * under_test._PATIENCE_S)
-    assert not done
-    waiting.cancel()
-    await asyncio.wait({waiting})
-    assert handle.calls[0].cancelled
+async def test_a_call_waits_for_a_replica_that_is_loading() -> None:
+    """A pool on its way up answers as soon as its first replica says that it is able."""
+    a = Replica("a", [b"1"], limit=0)
+    async with wired(a, ready=1) as one:
+        answer = asyncio.ensure_future(one.answer())
+        await asyncio.sleep(0.05)
+        assert not answer.done()
+        a.limit = 8
+        a.listener.announce()
+        assert await answer == b"1"
 
 
-async def test_leaving_while_the_call_waits_cancels_it_quietly(reach: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """A disconnect before the first token is nothing to log an error for."""
-    transport, handle = reach([HANG], ready=None)
-    stream = transport.stream("dense", REQUEST, context())
-    waiting = asyncio.ensure_future(anext(stream))
-    await asyncio.sleep(0)
-    waiting.cancel()
-    await asyncio.wait({waiting})
-    await stream.aclose()
-    assert handle.calls[0].cancelled
+async def test_a_reader_that_leaves_frees_the_replica() -> None:
+    """Closing the stream cancels the call where it runs."""
+    a = Replica("a", [b"1", HANG])
+    async with wired(a) as one:
+        stream = one.stream(request_id="mine")
+        await anext(stream)
+        await stream.aclose()
+        await until(lambda: a.closed == ["mine"])
+    assert a.in_flight == 0
+
+
+async def test_leaving_before_the_first_frame_cancels_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    """A call and its cancellation arrive in this order, however soon the second follows."""
+    a = Replica("a", [HANG])
+    async with wired(a) as one:
+        for at in range(20):
+            stream = one.stream(request_id=str(at))
+            waiting = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait({waiting})
+            await stream.aclose()
+        await until(lambda: a.in_flight == 0 and len(a.closed) == len(a.calls))
     assert not caplog.records
+
+
+async def test_only_the_named_replica_answers_for_what_it_keeps() -> None:
+    """A stored response lives in one replica; without it there is nothing to find."""
+    a, b = Replica("a", [b"a"]), Replica("b", [b"b"])
+    async with wired(a, b) as one:
+        for name in ("b", "a", "b"):
+            assert await one.answer(Request(endpoint="response", model="dense", body={}, replica=name)) == name.encode()
+        with pytest.raises(NotFound):
+            await one.answer(Request(endpoint="response", model="dense", body={}, replica="gone"))
+
+
+async def test_an_adapter_is_asked_of_who_holds_it() -> None:
+    """Whatever the load says."""
+    a, b = Replica("a", [b"a"]), Replica("b", [b"b"], adapters=("pirate",))
+    async with wired(a, b) as one:
+        for _ in range(5):
+            assert await one.answer(Request(endpoint="chat", model="dense", body={}, adapter="pirate")) == b"b"
+    assert not a.calls
+
+
+async def test_a_value_that_cannot_travel_is_the_client_s_mistake() -> None:
+    """The other calls on the connection are not touched by it."""
+    async with wired(Replica("a", [b"1"])) as one:
+        with pytest.raises(Invalid, match="cannot be passed on"):
+            await one.answer(Request(endpoint="chat", model="dense", body={"seed": 2**70}))
+        assert await one.answer() == b"1"
+
+
+async def test_nobody_waits_longer_than_its_deadline() -> None:
+    """The time of the request ends the wait for a replica."""
+    async with wired(Replica("a", [b"1"], limit=0), ready=1) as one:
+        with pytest.raises(ServingError, match="time was over"):
+            async for _ in one.transport.stream("dense", REQUEST, context(deadline_s=0.0)):
+                pass
+
+
+async def test_load_is_shared_out() -> None:
+    """Calls that have nothing in common go to the replica with the fewest."""
+    a, b = Replica("a", [b"1", HANG]), Replica("b", [b"1", HANG])
+    async with wired(a, b) as one:
+        streams = [one.stream(request_id=str(at)) for at in range(8)]
+        await asyncio.gather(*(anext(stream) for stream in streams))
+        assert (len(a.calls), len(b.calls)) == (4, 4)
+        await asyncio.gather(*(stream.aclose() for stream in streams))

@@ -1,23 +1,30 @@
-"""The two endpoints that generate: from an HTTP request to an answer, or to an error before any work is done."""
+"""The endpoints that a model answers: from an HTTP request to an answer, or to an error before any work is done."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from deployments.errors import DeadlineExceeded, Rejected, ServingError
+from deployments.gateway.abilities import check_ability, stand_in
 from deployments.gateway.answer import Answer
 from deployments.gateway.body import read_json
+from deployments.gateway.constraints import check_constraints
+from deployments.gateway.error_formats import format_of
 from deployments.gateway.exchange import Exchange
 from deployments.gateway.gateway import Gateway, Live
-from deployments.gateway.openai_body import parse
+from deployments.gateway.media import check_media
+from deployments.gateway.stored import lookup, pinned
+from deployments.gateway.surfaces import SURFACES, parse
 from deployments.gateway.wire_errors import error_response
-from deployments.request import Context, Endpoint
+from deployments.request import Context, Endpoint, Request
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 _TENANT_HEADER = "x-tenant-id"
@@ -25,20 +32,30 @@ _MAX_TENANT_CHARS = 128
 DRAIN_RETRY_AFTER_S = 5.0
 
 
+def routes(gateway: Gateway) -> list[Route]:
+    """Return the routes of every surface."""
+    return [
+        Route(path, endpoint(gateway, kind), methods=[surface.method])
+        for kind, surface in SURFACES.items()
+        for path in surface.paths
+    ]
+
+
 def endpoint(gateway: Gateway, kind: Endpoint) -> Callable[[HttpRequest], Awaitable[ASGIApp]]:
     """Return the handler of one endpoint."""
+    form = format_of(kind)
 
     async def handle(http: HttpRequest) -> ASGIApp:
         exchange = Exchange(http.state.request_id, kind, gateway.clock)
         try:
             return await _answer(gateway, exchange, http)
         except ServingError as error:
-            response = error_response(error)
+            response = error_response(error, form=form, request_id=exchange.id)
             exchange.status = response.status_code
-            exchange.finish(error.code, gateway.metrics)
+            exchange.finish(error.code, gateway.metrics, gateway.traces)
             return response
         except ClientDisconnect:
-            exchange.finish("client_closed", gateway.metrics)
+            exchange.finish("client_closed", gateway.metrics, gateway.traces)
             return Response(status_code=499)
 
     return handle
@@ -49,11 +66,13 @@ async def _answer(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> An
     if live.settings.draining:
         raise Rejected("this gateway is shutting down", retry_after_s=DRAIN_RETRY_AFTER_S)
     deadline_s = exchange.arrived_s + live.settings.request_timeout
-    body = await _read(http, live, deadline_s - gateway.clock())
-    request = parse(exchange.endpoint, body)
+    request = _routed(await _asked(exchange.endpoint, http, live, deadline_s - gateway.clock()), live)
     exchange.entry, node = live.entry(request.model)
+    check_ability(exchange.entry, exchange.endpoint, live.able)
+    check_media(exchange.entry, request.body, live.settings)
+    check_constraints(request.body)
     exchange.stream = request.stream
-    headers = client_headers(http)
+    exchange.client_headers = headers = client_headers(http)
     exchange.tenant = tenant(headers)
     context = Context(
         request_id=exchange.id, deadline_s=deadline_s, now=gateway.utc_now(), tenant=exchange.tenant, headers=headers
@@ -61,12 +80,23 @@ async def _answer(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> An
     return Answer(gateway, exchange, node, request, context)
 
 
-async def _read(http: HttpRequest, live: Live, limit_s: float) -> dict[str, object]:
+async def _asked(kind: Endpoint, http: HttpRequest, live: Live, limit_s: float) -> Request:
+    if SURFACES[kind].body is None:
+        return lookup(kind, http.path_params["response_id"], http.query_params)
     try:
         async with asyncio.timeout(limit_s):
-            return await read_json(http, live.settings.max_body)
+            body = await read_json(http, live.settings.max_body)
     except TimeoutError as error:
         raise DeadlineExceeded("the body did not arrive in time") from error
+    return parse(kind, body)
+
+
+def _routed(request: Request, live: Live) -> Request:
+    """Return *request* with a name to enter by: the client's, that of what it refers to, or one that can do it."""
+    bound = pinned(request, live.settings)
+    if bound.model:
+        return bound
+    return replace(bound, model=stand_in(bound.endpoint, live.settings, live.able))
 
 
 def client_headers(http: HttpRequest) -> dict[str, str]:

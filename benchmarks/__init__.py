@@ -1,0 +1,1 @@
+"""Side by side with raw vLLM and ray.serve.llm, on one machine, in turns: ``make bench``."""

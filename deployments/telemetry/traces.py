@@ -1,0 +1,81 @@
+"""Traces: one span a request and one a stage of its first token, made when the request is over.
+
+OpenTelemetry's own environment variables decide: without OTEL_EXPORTER_OTLP_ENDPOINT (or its traces form) there is no
+tracer, and a request costs nothing for it. A client's ``traceparent`` is the parent.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from opentelemetry import propagate, trace
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.trace import Span, SpanKind, StatusCode
+
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_NS = 1_000_000_000
+
+
+class Traces:
+    """Makes spans out of what is known of a finished request; without an exporter it does nothing."""
+
+    def __init__(self, exporter: SpanExporter | None) -> None:
+        self._provider: TracerProvider | None = None
+        if exporter is not None:
+            resource = Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", "tercet-gateway")})
+            self._provider = TracerProvider(resource=resource)
+            self._provider.add_span_processor(BatchSpanProcessor(exporter))
+
+    def record(
+        self,
+        name: str,
+        *,
+        headers: Mapping[str, str],
+        duration_s: float,
+        stages: Mapping[str, float],
+        outcome: str,
+        attributes: Mapping[str, Any],
+    ) -> None:
+        """Export one request that has just ended; *stages* follow each other from its arrival on."""
+        if self._provider is None:
+            return
+        end_ns = time.time_ns()
+        begin_ns = end_ns - int(duration_s * _NS)
+        tracer = self._provider.get_tracer("tercet")
+        parent = propagate.extract(dict(headers))
+        known = {key: value for key, value in attributes.items() if value is not None}
+        span = tracer.start_span(name, parent, kind=SpanKind.SERVER, start_time=begin_ns, attributes=known)
+        if outcome != "ok":
+            span.set_attribute("error.type", outcome)
+            span.set_status(StatusCode.ERROR, outcome)
+        _add_stages(tracer, span, begin_ns, stages)
+        span.end(end_ns)
+
+    def close(self) -> None:
+        """Send what is left; waits a few seconds at most."""
+        if self._provider is not None:
+            self._provider.force_flush(5_000)
+            self._provider.shutdown()
+
+
+def _add_stages(tracer: trace.Tracer, span: Span, begin_ns: int, stages: Mapping[str, float]) -> None:
+    inside = trace.set_span_in_context(span)
+    for stage, seconds in stages.items():
+        end_ns = begin_ns + int(seconds * _NS)
+        tracer.start_span(stage, inside, start_time=begin_ns).end(end_ns)
+        begin_ns = end_ns
+
+
+def from_environment() -> Traces:
+    """Return traces that go where OpenTelemetry's variables say, or nowhere."""
+    if not any(os.environ.get(name) for name in _ENDPOINTS):
+        return Traces(None)
+    # Seldom configured, and not small.
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+
+    return Traces(OTLPSpanExporter())
