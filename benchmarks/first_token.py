@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 import httpx
 
-POLL_S = 0.05
+POLL_S = 0.2
 ANSWER_S = 120.0
 
 

@@ -14,14 +14,13 @@ from random import Random
 from typing import Any
 
 import msgspec
-from rich.console import Console
 
 from benchmarks.answers import read
 from benchmarks.contenders import tercet
 from benchmarks.contenders.places import product_prefix, scratch_directory
 from benchmarks.contenders.server import Server, free_port, running
 from benchmarks.load import Connection, drive
-from benchmarks.report import Sheet
+from benchmarks.report import Sheet, show_sheets
 from benchmarks.results import FOLDER
 from benchmarks.workload import chat, prompt
 
@@ -93,7 +92,7 @@ def main() -> None:
                 found.append(_measured(server, "no shared prefixes", lone_prompts(seed=2)))
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "prefix_affinity.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-    Console().print(sheet(found).rich())
+    show_sheets([sheet(found)])
     one, two = (each.hit_rate * 100 for each in found if each.workload == "shared prefixes")
     print(f"two replicas against one: {two - one:+.1f} points; at least {-CLOSE_POINTS:g} is wanted")
 

@@ -49,10 +49,15 @@ def sheets(results: Results) -> list[Sheet]:
 
 def show(results: Results) -> None:
     """Print every table."""
+    show_sheets(sheets(results))
+
+
+def show_sheets(several: Iterable[Sheet]) -> None:
+    """Print tables, wide enough for a log where there is no terminal."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
-    for sheet in sheets(results):
+    for sheet in several:
         console.print(sheet.rich())
 
 

@@ -10,6 +10,7 @@ from cluster.checks.adapters import misfit
 from cluster.checks.drain import too_short
 from cluster.checks.engine import ill_equipped
 from cluster.checks.names import circular, dangling, default_of, misnamed
+from cluster.checks.quantized import unaccelerated
 from cluster.checks.reach import unreachable
 from cluster.checks.replicas import contradictory
 from cluster.checks.source import Look, look_here, sourceless
@@ -70,7 +71,7 @@ def _contradictions(parts: Parts, nodes: Sequence[Machine], look: Look) -> Itera
     yield from contradictory(parts)
     yield from sourceless(parts, look)
     yield from ill_equipped(parts, nodes)
-    yield from misfit(parts)
+    yield from misfit(parts, nodes)
     yield from dangling(parts)
     yield from circular(parts)
     yield from mixed(parts)
@@ -105,7 +106,7 @@ def _plan(config: Config, layout: Layout, nodes: Sequence[Machine]) -> Plan:
         pools=tuple(_pool(name, model, layout, nodes) for name, model in config.models.items()),
         gateway=_gateway(config),
         autoscale=config.autoscale.model_dump(mode="json"),
-        notes=(*layout.notes, *unreachable(config.graph)),
+        notes=(*layout.notes, *unreachable(config.graph), *unaccelerated(config.models, nodes)),
     )
 
 

@@ -6,13 +6,18 @@ import json
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import httpx
 
 from tests.serving import Serving, chat, until
 
 _WITHIN_S = 30.0
+_ON_THE_WAY_S = 0.5
+
+Leave = Callable[[Serving], int]
 
 
 class Caller:
@@ -48,41 +53,20 @@ class Caller:
 
 @contextmanager
 def callers(one: Serving, model: str, prompt: str, count: int, **body: Any) -> Iterator[list[Caller]]:
-    """Send *count* requests; whoever is still there at the end leaves."""
+    """Send *count* requests, hold them until an engine has them all, and leave at the end of the block."""
     all_of_them = [Caller(one, model, f"{number} {prompt}", **body) for number in range(count)]
     try:
+        until(lambda: _active(one) >= count, within_s=_WITHIN_S, what=f"{count} requests at the gateway")
+        time.sleep(_ON_THE_WAY_S)  # from the gateway to the engine's queue, which cannot be seen from outside at once
         yield all_of_them
     finally:
         for caller in all_of_them:
             caller.leave()
 
 
-def aborted(one: Serving, pool: str) -> int:
-    """Return how many requests the engines of *pool* have ended early."""
-    return sum(replica["totals"]["aborted"] for replica in one.status()["pools"][pool]["replicas"])
-
-
-def held(one: Serving, pool: str) -> dict[str, int]:
-    """Return what the engines of *pool* hold."""
-    told = one.status()["pools"][pool]
-    return {"running": told["running"], "waiting": told["waiting"]}
-
-
-def wait_until_held(one: Serving, pool: str, **counts: int) -> None:
-    """Wait until the engines of *pool* are seen to hold exactly so many requests."""
-    until(lambda: held(one, pool) == counts, within_s=_WITHIN_S, what=f"{counts} in {pool}, not {held(one, pool)}")
-
-
-def wait_until_all_held(one: Serving, pool: str, count: int) -> None:
-    """Wait until the engines of *pool* are seen to hold so many requests, running or waiting."""
-    until(lambda: sum(held(one, pool).values()) == count, within_s=_WITHIN_S, what=f"{count} requests in {pool}")
-
-
-def wait_until_free(one: Serving, pool: str, ended: int) -> None:
-    """Wait until nothing is left in *pool* and *ended* requests in all have been ended early."""
-    wait_until_held(one, pool, running=0, waiting=0)
-    until(lambda: aborted(one, pool) >= ended, within_s=_WITHIN_S, what=f"{ended} ended early in {pool}")
-    assert aborted(one, pool) == ended
+def _active(one: Serving) -> float:
+    lines = httpx.get(f"{one.url}/metrics", timeout=30).text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("tercet_requests_active{"))
 
 
 def answered_after(one: Serving, pool: str) -> float:
@@ -90,3 +74,29 @@ def answered_after(one: Serving, pool: str) -> float:
     began_s = time.monotonic()
     assert chat(one.url, pool, "hi", max_tokens=1).status_code == 200
     return time.monotonic() - began_s
+
+
+def leave_in_every_way(one: Serving, pool: str, ways: list[Leave]) -> dict[str, float]:
+    """Leave in each of *ways*, whose result is how many left, and return how much later who comes next is answered.
+
+    The engines must have ended exactly those who left, and hold nothing in the end.
+    """
+    answered_after(one, pool)
+    before, left, later_s = _aborted(one, pool), 0, {}
+    for way in ways:
+        idle_s = answered_after(one, pool)
+        left += way(one)
+        later_s[way.__name__] = round(answered_after(one, pool) - idle_s, 3)
+    until(lambda: _held(one, pool) == 0, within_s=_WITHIN_S, what=f"nothing in {pool}")
+    until(lambda: _aborted(one, pool) >= before + left, within_s=_WITHIN_S, what=f"{left} ended early in {pool}")
+    assert _aborted(one, pool) == before + left
+    return later_s
+
+
+def _aborted(one: Serving, pool: str) -> int:
+    return sum(replica["totals"]["aborted"] for replica in one.status()["pools"][pool]["replicas"])
+
+
+def _held(one: Serving, pool: str) -> int:
+    told = one.status()["pools"][pool]
+    return int(told["running"] + told["waiting"])

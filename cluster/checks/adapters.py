@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cluster.config import ModelSpec
 from cluster.parts import Parts
+from cluster.plan import Machine
 from cluster.problems import Loc, Problem, path_of, shown
+from cluster.sizing import device_of, holds_adapters
 from deployments.adapters import is_adapter_name
 from deployments.engines.adapter_files import fault, rank
 from deployments.engines.checkpoints.store import HUB_ID
 from deployments.engines.lora_settings import lora_defaults
 
 
-def misfit(parts: Parts) -> Iterator[Problem]:
+def misfit(parts: Parts, nodes: Sequence[Machine]) -> Iterator[Problem]:
     """Find adapters that no replica of their model could hold."""
     for name, model in parts.models.items():
         loc: Loc = ("models", name, "adapters")
@@ -26,6 +28,7 @@ def misfit(parts: Parts) -> Iterator[Problem]:
                 yield Problem(path=path_of((*loc, adapter)), message=f"{shown(adapter)} {rule}", value=adapter)
         if model.runtime == "vllm":
             yield from _unloadable(name, model)
+            yield from _without_kernels(name, model, nodes)
 
 
 def _unloadable(name: str, model: ModelSpec) -> Iterator[Problem]:
@@ -37,6 +40,14 @@ def _unloadable(name: str, model: ModelSpec) -> Iterator[Problem]:
         if rule := _rule(source, arguments.get("max_lora_rank")):
             path = path_of(("models", name, "adapters", adapter))
             yield Problem(path=path, message=f"{shown(source)} {rule}", value=source)
+
+
+def _without_kernels(name: str, model: ModelSpec, nodes: Sequence[Machine]) -> Iterator[Problem]:
+    """Find models whose engine would end at its first step: vLLM's expert layers know adapters on a GPU only."""
+    if model.family == "moe" and holds_adapters(model) and device_of(model, nodes) == "cpu":
+        loc = ("models", name, "adapters") if model.adapters else ("models", name, "engine", "enable_lora")
+        message = "a mixture of experts can hold adapters on a GPU only; leave them out"
+        yield Problem(path=path_of(loc), message=message, value=model.adapters or True)
 
 
 def _rule(source: str, most: object) -> str | None:

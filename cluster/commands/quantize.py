@@ -14,7 +14,9 @@ from deployments.engines.checkpoints.schemes import SCHEMES
 from deployments.engines.checkpoints.store import cache_directory
 
 SchemeName = StrEnum("SchemeName", list(SCHEMES))  # type: ignore[misc]  # typer offers an enum's members as choices
-_SAID = "; ".join(f"{name}: {scheme.says}" for name, scheme in SCHEMES.items())
+_SAID = "; ".join(
+    f"{name}: {scheme.says}{' (needs a GPU)' if scheme.lacking else ''}" for name, scheme in SCHEMES.items()
+)
 
 
 def quantize(

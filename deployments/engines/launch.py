@@ -15,7 +15,6 @@ from deployments.engines.base import Engine
 from deployments.engines.checkpoints.store import CheckpointError, cache_directory, ensure
 from deployments.engines.drafts import all_local, draft_source, with_draft
 from deployments.engines.importing import uncollected
-from deployments.engines.read_ahead import read_ahead
 from deployments.engines.stages import OnStage
 from deployments.engines.startup import Startup
 from deployments.engines.synthetic import SyntheticEngine
@@ -77,7 +76,6 @@ def _vllm(pool_spec: Mapping[str, Any], replica: str, checkpoint: str, stage: On
     media = MediaSpec.model_validate(pool_spec.get("media") or {})
     os.environ.update(media_settings.environment(media))
     arguments, cores = pool_spec.get("engine") or {}, pool_spec.get("cores")
-    read_ahead(checkpoint)
     waiting = started_ahead(arguments, cores=cores, local=all_local(checkpoint, arguments))
     # Importing vllm takes ten seconds and 700 MB: only the process that runs an engine pays.
     with uncollected():

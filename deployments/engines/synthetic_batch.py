@@ -45,7 +45,7 @@ class Batch:
     kv_tokens: int
     prefill_tokens_per_step: int
     waiting: deque[Sequence] = field(default_factory=deque)
-    running: list[Sequence] = field(default_factory=list)
+    running: dict[Sequence, None] = field(default_factory=dict)  # a set that keeps the order of admission
     preemptions: int = 0
 
     @property
@@ -60,7 +60,7 @@ class Batch:
     def remove(self, sequence: Sequence) -> None:
         """Forget *sequence* wherever it is; one that is gone already is nothing to do."""
         if sequence in self.running:
-            self.running.remove(sequence)
+            del self.running[sequence]
         elif sequence in self.waiting:
             self.waiting.remove(sequence)
 
@@ -79,21 +79,23 @@ class Batch:
             sequence.generated += 1
             sequence.prefilled = sequence.context
             if sequence.done:
-                self.running.remove(sequence)
+                del self.running[sequence]
         return emitted
 
     def _preempt(self) -> None:
         while len(self.running) > 1 and self.kv_held > self.kv_tokens:
-            victim = self.running.pop()
+            victim, _ = self.running.popitem()
             victim.prefilled = 0
             self.waiting.appendleft(victim)
             self.preemptions += 1
 
     def _admit(self) -> None:
+        held = self.kv_held
         while self.waiting and len(self.running) < self.slots:
-            if self.running and self.kv_held + self.waiting[0].context + 1 > self.kv_tokens:
+            held += self.waiting[0].context + 1
+            if self.running and held > self.kv_tokens:
                 return
-            self.running.append(self.waiting.popleft())
+            self.running[self.waiting.popleft()] = None
 
     def _prefill(self) -> int:
         budget = self.prefill_tokens_per_step

@@ -23,7 +23,8 @@ _SIGNS = (
     ("tool choice requires", "tool_choice"),
     ("TextEncodeInput", None),  # what the tokenizer says to text that is not Unicode
     ("Failed to load image", None),
-    ("Non-base64 digit", None),
+    ("base64", None),
+    ("Incorrect padding", None),
     ("Image dimensions", None),
 )
 _PROMPT_FIELD: dict[Endpoint, str] = {

@@ -18,8 +18,8 @@ from deployments.engines.vllm_start import VllmSettings
 from deployments.errors import EngineFailed
 from deployments.request import Context, Frame, Request
 
-ROUNDS = 5
-TOKENS = 48
+ROUNDS = 3
+TOKENS = 32
 STREAMS = (1, 8)
 PATIENCE_S = 300.0
 QUESTION = "What is the capital of France?"

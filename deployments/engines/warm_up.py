@@ -11,7 +11,7 @@ from deployments.request import Context, Endpoint, Request
 
 _TEXT = "The capital of France is the city of"
 _BODIES: Mapping[Endpoint, dict[str, Any]] = {
-    "completion": {"prompt": _TEXT, "max_tokens": 16, "temperature": 0},
+    "completion": {"prompt": _TEXT, "max_tokens": 4, "temperature": 0},
     "embeddings": {"input": _TEXT},
     "score": {"queries": _TEXT, "documents": "Paris"},
     "tokenize": {"prompt": _TEXT},

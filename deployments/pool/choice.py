@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 SESSION_BLOCKS = 4
-SHARE = 0.25
+PLACES = 4
+SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +33,8 @@ class Candidate:
 def choose(candidates: Sequence[Candidate], key: bytes) -> Candidate:
     """Return the warmest replica that is not much busier than the least busy one; else the least busy one.
 
-    A spared block of prefill is worth one more call in front, up to a quarter more load than the least busy replica
-    and never more than the blocks that are matched. Among equals *key* decides, the same way on every gateway, so that
+    A spared block of prefill is worth one more call in front, up to four and half of the least busy replica's load:
+    continuous batching makes a place cheap, prefill is what the other streams of the batch wait for. Among equals *key* decides, the same way on every gateway, so that
     prompts which begin alike meet from the start. At least one candidate.
     """
     able = [one for one in candidates if one.in_flight < one.limit] or list(candidates)
@@ -46,7 +47,7 @@ def choose(candidates: Sequence[Candidate], key: bytes) -> Candidate:
 
 
 def _patience(one: Candidate, least: int) -> int:
-    return min(one.warmth, 2 + int(SHARE * least))
+    return min(one.warmth, PLACES + int(SHARE * least))
 
 
 def _rank(one: Candidate, key: bytes) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from cluster.changes import changes
 from cluster.report import report
-from tests.cluster.builders import LAPTOP, complaints, document, model, planned
+from tests.cluster.builders import LAPTOP, complaints, document, machine, model, planned
 from tests.deployments.adapter_folder import adapter_folder
 
 LEGAL = {"legal": "org/legal"}
@@ -79,6 +79,17 @@ def test_what_is_wrong_is_told_with_its_place(raw: dict[str, Any], told: str) ->
     """One line each, the way out in it."""
     (line,) = complaints(raw)
     assert told in line
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"), [({"adapters": LEGAL}, "adapters"), ({"engine": {"enable_lora": True}}, "engine.enable_lora")]
+)
+def test_a_mixture_of_experts_holds_adapters_on_a_gpu_only(fields: dict[str, Any], place: str) -> None:
+    """Its engine would end at the first step on a CPU."""
+    raw = document(models={"moe": model(family="moe", source="org/moe", **fields)})
+    (line,) = complaints(raw)
+    assert line.startswith(f"models.moe.{place}: a mixture of experts can hold adapters on a GPU only")
+    assert planned(raw, (machine(),)).pools[0].engine["enable_lora"] is True
 
 
 def test_a_folder_is_looked_into(tmp_path: Path) -> None:

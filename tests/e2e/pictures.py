@@ -57,6 +57,9 @@ class Gallery:
                     self.send_header("content-length", "0")
                     self.end_headers()
                     return
+                if not self.path.endswith(".png"):
+                    self.send_error(404)
+                    return
                 body = png(self.path.strip("/").removesuffix(".png"))
                 self.send_response(200)
                 self.send_header("content-length", str(len(body)))

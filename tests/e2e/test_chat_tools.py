@@ -92,16 +92,20 @@ def test_several_choices_each_make_their_call(surface: Serving) -> None:
 
 
 def test_a_tools_result_goes_back_in(surface: Serving) -> None:
-    """The model goes on from what it called and what came of it."""
+    """The model goes on from what it called and what came of it: another result, another answer."""
     called = {"id": "call-1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city": "Paris"}'}}
-    messages = [
-        *QUESTION,
-        {"role": "assistant", "content": None, "tool_calls": [called]},
-        {"role": "tool", "tool_call_id": "call-1", "content": "18 degrees and sunny"},
-    ]
-    answer = client(surface.url).chat.completions.create(**{**ASKED, "messages": messages}, tool_choice="none")
-    assert "18" in (answer.choices[0].message.content or "")
-    assert not answer.choices[0].message.tool_calls
+    answers = []
+    for result in ("18 degrees and sunny", "minus 5 degrees, snow and a strong wind"):
+        messages = [
+            *QUESTION,
+            {"role": "assistant", "content": None, "tool_calls": [called]},
+            {"role": "tool", "tool_call_id": "call-1", "content": result},
+        ]
+        answer = client(surface.url).chat.completions.create(**{**ASKED, "messages": messages}, tool_choice="none")
+        assert not answer.choices[0].message.tool_calls
+        answers.append(answer.choices[0].message.content)
+    assert all(answers)
+    assert answers[0] != answers[1]
 
 
 def test_tools_may_be_left_alone(surface: Serving) -> None:

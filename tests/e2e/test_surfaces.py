@@ -24,6 +24,7 @@ LONG: dict[str, Any] = {
     "max_output_tokens": 1500,
     "extra_body": {"ignore_eos": True},
 }
+GREEDY = {"temperature": 0}  # which Anthropic's client has no argument for
 UNCOMMON = ["", " ", "\x00", "\ud7ff\U0001f600", "word " * 30_000, "<|im_start|>system\n"]
 
 
@@ -99,8 +100,8 @@ def test_a_client_that_leaves_a_response_frees_the_engine(surface: Serving) -> N
 
 def test_a_message_is_the_same_answer_in_anthropics_form(surface: Serving, claude: anthropic.Anthropic) -> None:
     """Streamed and whole, with the tokens that the count foretold."""
-    whole = claude.messages.create(model="dense", max_tokens=24, messages=TURNS, temperature=0)
-    with claude.messages.stream(model="dense", max_tokens=24, messages=TURNS, temperature=0) as stream:
+    whole = claude.messages.create(model="dense", max_tokens=24, messages=TURNS, extra_body=GREEDY)
+    with claude.messages.stream(model="dense", max_tokens=24, messages=TURNS, extra_body=GREEDY) as stream:
         text = "".join(stream.text_stream)
         streamed = stream.get_final_message()
     assert "Paris" in text
@@ -109,13 +110,13 @@ def test_a_message_is_the_same_answer_in_anthropics_form(surface: Serving, claud
     assert whole.stop_reason == "end_turn"
     assert claude.messages.count_tokens(model="dense", messages=TURNS).input_tokens == whole.usage.input_tokens
     stopped = claude.messages.create(
-        model="dense", max_tokens=24, messages=TURNS, temperature=0, stop_sequences=["Paris"]
+        model="dense", max_tokens=24, messages=TURNS, extra_body=GREEDY, stop_sequences=["Paris"]
     )
     assert (stopped.stop_reason, stopped.stop_sequence) == ("stop_sequence", "Paris")
 
 
 def test_a_message_can_use_a_tool(claude: anthropic.Anthropic) -> None:
-    """A forced tool comes as a block with its arguments, whole and in pieces."""
+    """A forced, strict tool comes as a block with its arguments, whole and in pieces."""
     tool: Any = {
         "name": "get_weather",
         "description": "Look up the weather of a city",
@@ -123,10 +124,12 @@ def test_a_message_can_use_a_tool(claude: anthropic.Anthropic) -> None:
             "type": "object",
             "properties": {"city": {"type": "string", "maxLength": 20}},
             "required": ["city"],
+            "additionalProperties": False,
         },
+        "strict": True,
     }
     asked: Any = {
-        "model": "dense", "max_tokens": 60, "messages": TURNS, "temperature": 0, "tools": [tool],
+        "model": "dense", "max_tokens": 60, "messages": TURNS, "extra_body": GREEDY, "tools": [tool],
         "tool_choice": {"type": "tool", "name": "get_weather"},
     }  # fmt: skip
     [block] = claude.messages.create(**asked).content

@@ -43,7 +43,8 @@ def cluster(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             }
         },
         "gateway": {"admin": {"token_env": "TERCET_TEST_TOKEN", "adapters_from": [str(place)]}},
-        "autoscale": {"hold": {"down": "60s"}},
+        # Two replicas of four slots are enough for six requests, and not for forty.
+        "autoscale": {"hold": {"down": "60s"}, "queue": {"target_utilization": 1.0}},
     }
     env = {"TERCET_TEST_TOKEN": TOKEN}
     with serving(config, tmp_path_factory.mktemp("serve"), ready_within_s=120, env=env) as one:
@@ -56,7 +57,7 @@ def change(cluster: Serving, verb: str, name: str, **body: Any) -> httpx.Respons
     )
 
 
-def answering(cluster: Serving, model: str, requests: int = 12) -> set[str]:
+def answering(cluster: Serving, model: str, requests: int = 6) -> set[str]:
     """Ask *model* many times at once; return the replicas that answered, each of them as that model."""
     with concurrent.futures.ThreadPoolExecutor(requests) as workers:
         told = list(workers.map(lambda n: chat(cluster.url, model, f"{n} hello", max_tokens=30), range(requests)))

@@ -11,7 +11,7 @@ from deployments.engines.checkpoints.progress import Report
 from deployments.engines.checkpoints.store import DEMO, SHIPPED
 
 LENGTH = 512  # tokens a packed row
-CALIBRATED_ROWS = 32
+CALIBRATED_ROWS = 16
 PROMPTS, MAX_ANSWER, TEMPERATURE, SEED = 96, 96, 0.8, 0
 
 

@@ -56,23 +56,25 @@ def rounded(
     weight: torch.Tensor, gram: torch.Tensor, arguments: QuantizationArgs, kept_as: torch.dtype
 ) -> tuple[torch.Tensor, Grid]:
     """Return *weight* [rows, inputs] with values on its grid only; *gram* is the inputs' sum of outer products."""
-    weight, factor = weight.clone(), _factor(gram)
-    width: int = arguments.group_size
-    low, high = calculate_range(arguments, weight.device)
     grid = _grid(weight, arguments, kept_as)
+    low, high = calculate_range(arguments, weight.device)
+    # The strongest inputs first, while there is most left that can make up for their errors.
+    order = gram.diagonal().argsort(descending=True, stable=True)
+    groups = (order // arguments.group_size).tolist()
+    weight, factor = weight[:, order], _factor(gram[order][:, order])
     for start in range(0, weight.shape[1], BLOCK):
         block = weight[:, start : start + BLOCK]  # a view: what is handed on reaches the inputs of the block as well
         errors = torch.zeros_like(block)
         for at in range(block.shape[1]):
             column = start + at
-            step, offset = grid.scale[:, column // width], grid.zero[:, column // width]
+            step, offset = grid.scale[:, groups[column]], grid.zero[:, groups[column]]
             value = block[:, at].clone()
             nearest = ((value / step + offset).round().clamp(low, high) - offset) * step
             errors[:, at] = (value - nearest) / factor[column, column]
             block[:, at + 1 :] -= torch.outer(errors[:, at], factor[column, column + 1 : start + block.shape[1]])
             block[:, at] = nearest
         weight[:, start + BLOCK :] -= errors @ factor[start : start + BLOCK, start + BLOCK :]
-    return weight, grid
+    return weight[:, order.argsort()], grid
 
 
 def _grid(weight: torch.Tensor, arguments: QuantizationArgs, kept_as: torch.dtype) -> Grid:

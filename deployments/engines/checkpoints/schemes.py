@@ -9,7 +9,7 @@ class Scheme:
     """One way to write a model's linear layers; its output head and embeddings stay as they are.
 
     ``preset`` is compressed-tensors' name for it, ``group`` the weights that share a scale (0: a whole output channel),
-    ``lacking`` what a machine without GPU lacks to run it ("" where vLLM's CPU build does).
+    ``lacking`` what a machine without GPU lacks to answer in time ("" where vLLM's CPU build has it).
     """
 
     preset: str
@@ -24,6 +24,6 @@ SCHEMES: Mapping[str, Scheme] = {
     "fp8": Scheme(
         preset="FP8_DYNAMIC",
         says="8-bit floating-point weights by output channel, activations by token as they come",
-        lacking="the 8-bit floating-point kernels of a GPU (or of a CPU with AMX)",
+        lacking="the 8-bit floating-point kernels of a GPU",
     ),
 }
