@@ -28,7 +28,7 @@ def serving_environment(
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
         # An engine's helper processes must not outlive a replica that was killed.
         "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
-        # Serve's own watch over replicas, and its own metrics, take cores from engines at their default of ten a second.
+        # Serve's watch over replicas and its metrics take cores from engines at their defaults of ten a second.
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "1000",
         "RAY_USAGE_STATS_ENABLED": "0",

@@ -15,8 +15,15 @@ from deployments.signals import Histogram, quantile
 
 ATTAINMENT_WINDOWS_S = (60.0, 300.0)
 TOTALS = (
-    "prompt_tokens", "generated_tokens", "preemptions", "aborted", "prefix_queries", "prefix_hits", "drafted", "accepted",
-)  # fmt: skip
+    "prompt_tokens",
+    "generated_tokens",
+    "preemptions",
+    "aborted",
+    "prefix_queries",
+    "prefix_hits",
+    "drafted",
+    "accepted",
+)
 
 
 def report(fleet: Fleet, reports: Reports, journal: Journal, spec: AutoscaleSpec) -> dict[str, Any]:

@@ -34,8 +34,9 @@ def choose(candidates: Sequence[Candidate], key: bytes) -> Candidate:
     """Return the warmest replica that is not much busier than the least busy one; else the least busy one.
 
     A spared block of prefill is worth one more call in front, up to four and half of the least busy replica's load:
-    continuous batching makes a place cheap, prefill is what the other streams of the batch wait for. Among equals *key* decides, the same way on every gateway, so that
-    prompts which begin alike meet from the start. At least one candidate.
+    continuous batching makes a place cheap, prefill is what the other streams of the batch wait for. Among equals
+    *key* decides, the same way on every gateway, so that prompts which begin alike meet from the start. At least one
+    candidate.
     """
     able = [one for one in candidates if one.in_flight < one.limit] or list(candidates)
     least = min(one.in_flight for one in able)

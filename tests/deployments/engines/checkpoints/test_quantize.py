@@ -90,7 +90,7 @@ def test_layers_that_make_no_groups_are_refused() -> None:
     """With the layer's name and the scheme that would do."""
     model = torch.nn.Sequential(torch.nn.Linear(40, 8))
     model.config = None
-    with pytest.raises(CheckpointError, match="40 inputs.*choose int8"):
+    with pytest.raises(CheckpointError, match=r"40 inputs.*choose int8"):
         quantization.check_shapes(model, SCHEMES["int4"])
 
 
