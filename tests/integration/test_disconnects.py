@@ -60,10 +60,10 @@ def before_a_whole_answer(one: Serving) -> int:
 
 
 def during_prefill(one: Serving) -> int:
-    """A long prompt is being read; no token exists."""
-    with callers(one, "dense", LONG_PROMPT, 1, max_tokens=LONG_TOKENS, stream=True) as (caller,):
-        assert caller.heard_nothing
-    return 1
+    """A long prompt is being read, and others wait; no token exists."""
+    with callers(one, "dense", LONG_PROMPT, 4, max_tokens=LONG_TOKENS, stream=True) as all_of_them:
+        assert all(caller.heard_nothing for caller in all_of_them)
+    return 4
 
 
 def test_leaving_frees_the_engine(cluster: Serving, record_property: Callable[[str, object], None]) -> None:

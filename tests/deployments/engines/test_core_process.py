@@ -34,7 +34,7 @@ def write(*, file: str, names: list[str]) -> None:
 
 
 def test_runs_what_it_is_given_with_the_environment_of_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was set at its start is kept, what its parent has set since is there too, and its exit code is the work's."""
+    """What was set at its start is kept, what was set since is there too, and the exit code is the work's."""
     waiting = CoreProcess({"SET_AT_START": "1"}, LIGHT)
     assert "SET_AT_START" not in os.environ
     monkeypatch.setenv("SET_LATER", "2")

@@ -10,7 +10,7 @@ from deployments.engines.importing import uncollected
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_what_was_made_in_the_block_is_frozen_and_the_collector_as_it_was(enabled: bool) -> None:  # noqa: FBT001
+def test_what_was_made_in_the_block_is_frozen_and_the_collector_as_it_was(enabled: bool) -> None:
     """Off inside, and on again only where it was on."""
     before = gc.isenabled()
     (gc.enable if enabled else gc.disable)()
