@@ -128,13 +128,6 @@ async def test_a_directory_without_a_model_is_no_checkpoint(tmp_path: Path) -> N
         await build_engine({**spec(), "source": str(tmp_path)}, "dense#1", lambda _: None)
 
 
-async def test_its_start_is_told_in_stages(engine: Engine) -> None:
-    """Those of the engine core, which is another process, among them."""
-    stages = dict(engine.signals().startup)
-    assert list(stages) == ["process", "checkpoint", "imports", "weights", "kv_cache", "serving", "warm_up"]
-    assert all(stages[stage] > 0 for stage in ("imports", "weights", "kv_cache", "serving", "warm_up"))
-
-
 async def test_a_killed_engine_ends_its_streams_and_fails_its_check(doomed: Engine) -> None:
     """kill -9 on the engine's process: every reader is told, check() fails at once, stop() leaves nothing behind."""
     request = {"max_tokens": 900, "ignore_eos": True}
@@ -167,6 +160,13 @@ async def test_an_engine_whose_replica_is_killed_goes_with_it() -> None:
         replica.kill()
         await replica.wait()
     await asyncio.to_thread(core.wait, 30)
+
+
+async def test_its_start_is_told_in_stages(engine: Engine) -> None:
+    """Those of the engine core, which is another process, among them."""
+    stages = dict(engine.signals().startup)
+    assert list(stages) == ["process", "checkpoint", "imports", "weights", "kv_cache", "serving", "warm_up"]
+    assert all(stages[stage] > 0 for stage in ("imports", "weights", "kv_cache", "serving", "warm_up"))
 
 
 async def test_vllms_own_metrics_are_in_this_process(engine: Engine) -> None:
