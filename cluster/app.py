@@ -154,7 +154,6 @@ def pool_app(
     }
     engine = serve.deployment(EngineReplica).options(
         name=ENGINE_DEPLOYMENT,
-        max_ongoing_requests=pool.slots + pool.max_waiting + 16,
         user_config={
             "max_waiting": pool.max_waiting,
             "adapters": dict(pool.adapters),

@@ -15,7 +15,7 @@ def serving_environment(
     """Return what every Ray process of this cluster must share.
 
     With HAProxy, whose command is *haproxy*, the client reaches a gateway without passing a Python proxy; without it
-    Serve's own proxy answers and only the handle path between gateway and engine is kept fast. *longest_s* is how long
+    Serve's own proxy answers, and asks gateways over gRPC in its own event loop. *longest_s* is how long
     a request may take: HAProxy cuts no connection before. *ports* names the free ports of the parts that would
     otherwise collide with a second cluster on the machine.
     """
@@ -23,9 +23,10 @@ def serving_environment(
         "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
         "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
         "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+        # A body with images is larger than gRPC's 4 MiB.
+        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
         "RAY_SERVE_LOG_TO_STDERR": "0",
         "RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1",
-        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
         # An engine's helper processes must not outlive a replica that was killed.
         "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
         # Serve's watch over replicas and its metrics take cores from engines at their defaults of ten a second.

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from cluster.config import known_keys
@@ -73,11 +72,6 @@ def shown(value: Any) -> str:
     except (TypeError, ValueError):
         text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def problems_of(error: ValidationError) -> list[Problem]:
-    """Return a schema's complaints in our words."""
-    return [problem_of(line) for line in error.errors(include_url=False)]
 
 
 def problem_of(line: ErrorDetails) -> Problem:

@@ -58,8 +58,8 @@ class VllmResponses:
 
     async def create(self, body: ResponsesRequest, http: HttpRequest | None) -> Answer:
         """Answer, or begin to answer in the background."""
-        if body.background and len(self._handler.background_tasks) >= BACKGROUND:
-            raise Overloaded(f"{BACKGROUND} responses already run in the background", retry_after_s=5.0)
+        if body.background:
+            self._check_background(body)
         answer = await self._handler.create_responses(body, http)
         if task := self._handler.background_tasks.get(body.request_id):
             self._own(body.request_id, task)
@@ -95,7 +95,8 @@ class VllmResponses:
         if len(self._handler.background_tasks) >= BACKGROUND:
             raise Overloaded(f"{BACKGROUND} responses already run in the background", retry_after_s=5.0)
         if split_name(body.model or "")[1]:
-            raise Invalid("background: an adapter may be gone before the answer is made", param="background")
+            message = "background: not with an adapter, which may be unloaded meanwhile; ask without background"
+            raise Invalid(message, param="background")
 
     def _own(self, response_id: str, task: asyncio.Task[None]) -> None:
         limit = asyncio.get_running_loop().call_later(BACKGROUND_S, task.cancel)

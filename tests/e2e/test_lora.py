@@ -65,3 +65,16 @@ def test_what_is_no_adapter_is_told_and_the_engine_goes_on(surface: Serving) -> 
     assert told.status_code == 400
     assert "adapter_config.json" in told.json()["error"]["message"]
     assert said(surface, "dense", PROMPTS[0])
+
+
+def test_an_adapter_does_not_answer_in_the_background(surface: Serving) -> None:
+    """It could be unloaded before the answer is made; the model itself does, and the adapter does without it."""
+    asked = {"input": PROMPTS[0], "max_output_tokens": 4, "temperature": 0}
+
+    def status(**more: Any) -> int:
+        return httpx.post(f"{surface.url}/v1/responses", json=asked | more, timeout=60).status_code
+
+    told = httpx.post(f"{surface.url}/v1/responses", json=asked | {"model": "dense:first", "background": True}, timeout=60)
+    assert told.status_code == 400, told.text
+    assert told.json()["error"]["param"] == "background"
+    assert status(model="dense:first") == status(model="dense", background=True) == 200
