@@ -74,7 +74,9 @@ def test_an_adapter_does_not_answer_in_the_background(surface: Serving) -> None:
     def status(**more: Any) -> int:
         return httpx.post(f"{surface.url}/v1/responses", json=asked | more, timeout=60).status_code
 
-    told = httpx.post(f"{surface.url}/v1/responses", json=asked | {"model": "dense:first", "background": True}, timeout=60)
+    told = httpx.post(
+        f"{surface.url}/v1/responses", json=asked | {"model": "dense:first", "background": True}, timeout=60
+    )
     assert told.status_code == 400, told.text
     assert told.json()["error"]["param"] == "background"
     assert status(model="dense:first") == status(model="dense", background=True) == 200
