@@ -108,6 +108,7 @@ class GatewayReplica:
             await asyncio.to_thread(self._heartbeat.close)
         await self._links.close()
         if self._gateway is not None:
+            await self._gateway.close()
             await asyncio.to_thread(self._gateway.traces.close)
 
 

@@ -28,12 +28,25 @@ Endpoint = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """How far an answer had come when whoever made it was lost; ``ids`` are tokens of the pool ``model``."""
+
+    model: str
+    text: str
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One client call, parsed and validated once at the gateway.
 
     ``body`` is the wire body as the client sent it; engines read it, nodes replace it, nobody mutates it. ``adapter``
     is the LoRA adapter that the client asked for, "" for the model itself. ``replica`` is set where only one replica
     can answer, because it keeps what the client refers to.
+
+    With ``traced`` every frame tells its ``ids``, with ``judged`` its ``logprob`` and ``margin``; neither changes what
+    the client gets. With ``resume`` the engine goes on where the answer broke off, and its frames hold
+    only what follows.
     """
 
     endpoint: Endpoint
@@ -42,6 +55,9 @@ class Request:
     stream: bool = False
     adapter: str = ""
     replica: str = ""
+    traced: bool = False
+    judged: bool = False
+    resume: Resume | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +65,8 @@ class Context:
     """What a request carries that is not part of the call itself.
 
     ``deadline_s`` is on this process's monotonic clock. ``path`` lists the nodes entered so far, outermost first;
-    a branch that failed stays in it as ``name!code``. ``headers`` are the client's, lower-cased.
+    a branch that failed stays in it as ``name!code``. ``headers`` are the client's, lower-cased. A higher ``priority``
+    is served first. ``branch`` tells apart the calls that one request makes, since engines know calls by their id.
     """
 
     request_id: str
@@ -58,10 +75,21 @@ class Context:
     tenant: str = "anonymous"
     headers: Mapping[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ()
+    priority: int = 0
+    branch: str = ""
 
     def enter(self, node: str) -> Context:
         """Return the context of the branch that goes through *node*."""
         return replace(self, path=(*self.path, node))
+
+    def fork(self, label: str) -> Context:
+        """Return the context of one of several calls for the same request; *label* is unique among its siblings."""
+        return replace(self, branch=f"{self.branch}.{label}")
+
+    @property
+    def call_id(self) -> str:
+        """Return the id by which an engine knows this call."""
+        return self.request_id + self.branch
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -70,7 +98,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     Times are in seconds: ``engine_queue_s`` from the engine's acceptance to its scheduling, ``engine_ttft_s`` from
     acceptance to the first token, ``replica_s`` from the call's arrival at the replica to its first frame,
     ``queued_s`` the wait for a replica that could take it. ``sent_s`` is when it was sent there, on the gateway's
-    monotonic clock. ``None`` where nobody tells.
+    monotonic clock. ``None`` where nobody tells. ``notes`` are what nodes have to say to the client, by the part of the
+    header's name that follows ``x-tercet-``.
     """
 
     model: str
@@ -81,6 +110,11 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     replica_s: float | None = None
     queued_s: float | None = None
     sent_s: float | None = None
+    notes: Mapping[str, str] = {}
+
+    def noting(self, name: str, text: str) -> Head:
+        """Return the head with one more note."""
+        return msgspec.structs.replace(self, notes={**self.notes, name: text})
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -90,6 +124,10 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     ``text`` is the first choice's delta, ``tokens`` the completion tokens in this frame over all choices,
     ``prompt_tokens`` is set on the frame that reports usage. ``head`` is set on a branch's first frame and only there;
     an answer that is not streamed sends it early, on a frame without data, when the first token exists.
+
+    Where the request asked for them: ``ids`` are the first choice's tokens, ``logprob`` is the sum of their
+    log-probabilities (natural, of the model's distribution before any sampling filter), and ``margin`` the sum of the
+    differences between the most likely token's log-probability and the second's.
     """
 
     data: bytes
@@ -98,3 +136,6 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     prompt_tokens: int | None = None
     finish_reason: str | None = None
     head: Head | None = None
+    ids: tuple[int, ...] = ()
+    logprob: float = 0.0
+    margin: float = 0.0

@@ -18,6 +18,9 @@ def merge(earlier: Frame, later: Frame) -> Frame:
         prompt_tokens=later.prompt_tokens if earlier.prompt_tokens is None else earlier.prompt_tokens,
         finish_reason=later.finish_reason if earlier.finish_reason is None else earlier.finish_reason,
         head=earlier.head,
+        ids=earlier.ids + later.ids,
+        logprob=earlier.logprob + later.logprob,
+        margin=earlier.margin + later.margin,
     )
 
 

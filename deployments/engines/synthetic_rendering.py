@@ -29,10 +29,10 @@ def rendering(request: Request, ask: Ask, context: Context, *, model: str, place
         asked = {name: request.body.get(name, default) for name, default in _REPEATED.items()}
         return ResponseAnswer(id=new_response_id(place), created=created, model=model, asked=asked)
     if request.endpoint == "messages":
-        return MessageAnswer(id=f"msg_{context.request_id}", model=model, prompt_tokens=ask.prompt_tokens)
+        return MessageAnswer(id=f"msg_{context.call_id}", model=model, prompt_tokens=ask.prompt_tokens)
     prefix = "chatcmpl" if request.endpoint == "chat" else "cmpl"
     return Answer(
-        id=f"{prefix}-{context.request_id}",
+        id=f"{prefix}-{context.call_id}",
         created=created,
         model=model,
         endpoint=request.endpoint,

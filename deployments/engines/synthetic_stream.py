@@ -27,7 +27,7 @@ class Stream:
     def __init__(
         self, ask: Ask, request: Request, context: Context, rendering: Rendering, *, head: Head, now_s: float
     ) -> None:
-        self.request_id = context.request_id
+        self.request_id = context.call_id
         self.sequence = Sequence(prompt_tokens=ask.prompt_tokens, output_tokens=ask.output_tokens)
         self.request, self.ask, self.rendering = request, ask, rendering
         self._named = head

@@ -25,7 +25,7 @@ class VllmCall:
     """Renders in a task of its own, so that a slow reader never slows the engine and anyone may end the request."""
 
     def __init__(self, serving: VllmServing, request: Request, context: Context, *, name: str, replica: str) -> None:
-        self.request_id = context.request_id
+        self.request_id = context.call_id
         self._serving, self._request, self._path = serving, request, context.path
         self._name, self._replica = name, replica
         self._model = served_name(name, request.adapter)
@@ -132,4 +132,4 @@ class VllmCall:
 
 def _wire_id(request: Request, context: Context, place: Place) -> str:
     """Return the id that the answer has: the request's own, or one by which the stored answer is found again."""
-    return new_response_id(place) if request.endpoint == "responses" else context.request_id
+    return new_response_id(place) if request.endpoint == "responses" else context.call_id

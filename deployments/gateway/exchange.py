@@ -69,6 +69,8 @@ class Exchange:
         if self._head.engine_ttft_s is not None and self.overhead_s is not None:
             yield "x-tercet-engine-ttft-ms", f"{1000 * self._head.engine_ttft_s:.1f}"
             yield "x-tercet-framework-ttft-ms", f"{1000 * self.overhead_s:.1f}"
+        for name, text in self._head.notes.items():
+            yield f"x-tercet-{name}", _header_safe(text)
         if parts := self.stages:
             yield "server-timing", server_timing(parts)
 

@@ -12,9 +12,11 @@ from deployments.errors import UnknownModel
 from deployments.gateway.abilities import abilities
 from deployments.gateway.readiness import Readiness, judge, missing_at_start
 from deployments.gateway.settings import GatewaySettings
+from deployments.graph.background import Background
 from deployments.graph.compile import compile_graph
 from deployments.graph.node import Node, stack
 from deployments.graph.transport import Transport
+from deployments.graph.wiring import Wiring
 from deployments.layers.deadline import deadline
 from deployments.nodes.model import ModelNode
 from deployments.request import Endpoint
@@ -83,6 +85,8 @@ class Gateway:
         self._transport = transport
         self._fleet = fleet
         self._demand = Demand(clock)
+        self._background = Background()
+        self._memory: dict[str, object] = {}
         self._view: FleetView | None = None
         self._seen_ready = False
         self.live = self._compile(settings)
@@ -101,6 +105,10 @@ class Gateway:
         self._seen_ready = self._seen_ready or (view is not None and not missing_at_start(settings, view))
         return judge(settings, view, started=self._seen_ready, draining=settings.draining)
 
+    async def close(self) -> None:
+        """End what runs beside requests."""
+        await self._background.close()
+
     def _last_view(self) -> FleetView | None:
         """Return the controller's last word.
 
@@ -111,8 +119,15 @@ class Gateway:
         return self._view
 
     def _compile(self, settings: GatewaySettings) -> Live:
+        surroundings = Wiring(
+            observe=self.metrics.edge,
+            clock=self.clock,
+            fleet=self._last_view,
+            background=self._background,
+            memory=self._memory,
+        )
         nodes = compile_graph(
-            settings.graph, settings.model_names(), self._transport, demand=self._demand, observe=self.metrics.edge
+            settings.graph, settings.model_names(), self._transport, demand=self._demand, surroundings=surroundings
         )
         limit = deadline(self.clock)
         return Live(

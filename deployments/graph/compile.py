@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from deployments.graph.kind import KindSpec
 from deployments.graph.node import Node
 from deployments.graph.transport import Transport
-from deployments.graph.wiring import EdgeObserver, Wiring, unobserved
+from deployments.graph.wiring import Wiring
 from deployments.nodes.model import ModelNode
 from deployments.nodes.registry import KINDS
 from deployments.telemetry.demand import Demand
@@ -24,15 +25,15 @@ def compile_graph(
     transport: Transport,
     *,
     demand: Demand,
-    observe: EdgeObserver = unobserved,
+    surroundings: Wiring,
 ) -> Mapping[str, Node]:
     """Return every model and every graph node by its name.
 
     Names are looked up while requests run, so the order in the config does not matter; they must all exist and form no
-    cycle, which the config's check has made sure of.
+    cycle, which the config's check has made sure of. Of the *surroundings* all but ``node`` is taken over.
     """
     nodes: dict[str, Node] = {name: ModelNode(name, transport, demand) for name in models}
-    wiring = Wiring(node=nodes.__getitem__, observe=observe)
+    wiring = replace(surroundings, node=nodes.__getitem__)
     for name, spec in specs.items():
         nodes[name] = KINDS[kind_of(spec)].build(name, spec, wiring)
     return nodes

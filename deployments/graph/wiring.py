@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from deployments.errors import ServingError
+from deployments.graph.background import Background
 from deployments.graph.node import Node
+from deployments.signals import FleetView
+
+T = TypeVar("T")
 
 
 class EdgeObserver(Protocol):
@@ -21,12 +26,37 @@ def unobserved(node: str, target: str, outcome: str) -> None:
     """Ignore what happens on the edges."""
 
 
+def no_node(name: str) -> Node:
+    """Know no other node."""
+    raise LookupError(f"there is no node {name!r} before the graph is compiled")
+
+
+def no_fleet() -> FleetView | None:
+    """Know nothing of the fleet."""
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
-    """The other nodes by name, and who is told about the edges between them."""
+    """The other nodes by name, who is told about the edges between them, and what lives as long as the process.
 
-    node: Callable[[str], Node]
+    ``clock`` is monotonic and the one of ``Context.deadline_s``; ``fleet`` returns the controller's last word;
+    ``memory`` holds, by name, what nodes have learned and what survives a new graph (breakers, latencies, counts).
+    """
+
+    node: Callable[[str], Node] = no_node
     observe: EdgeObserver = unobserved
+    clock: Callable[[], float] = time.monotonic
+    fleet: Callable[[], FleetView | None] = no_fleet
+    background: Background = field(default_factory=Background)
+    memory: dict[str, object] = field(default_factory=dict)
+
+    def remembered(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
+        """Return what was remembered under *name*, or remember something new when it is nothing of that *kind*."""
+        kept = self.memory.get(name)
+        if not isinstance(kept, kind):
+            kept = self.memory[name] = make()
+        return kept
 
     @contextmanager
     def edge(self, node: str, target: str) -> Iterator[None]:

@@ -30,7 +30,7 @@ class Picker:
         blocks = tuple(request.adapter.encode() + name for name in blocks) if request.adapter else blocks
         by_replica = {link.place.replica: link for link in links}
         candidates = [self._candidate(link, blocks, session) for link in links]
-        key = blocks[0] if blocks else context.request_id.encode()
+        key = blocks[0] if blocks else context.call_id.encode()
         chosen = by_replica[choose(candidates, (session or "").encode() or key).replica]
         capacity = chosen.load.kv_tokens * BYTES_PER_TOKEN // BLOCK_BYTES
         self._memory(chosen).add(blocks, session, capacity=capacity)

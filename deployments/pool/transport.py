@@ -65,7 +65,7 @@ class PoolTransport:
             except (EngineFailed, Overloaded) as error:
                 if delivered or attempt == ATTEMPTS or not self._worth_another(pool, request, error):
                     raise
-                log.warning("resend request=%s pool=%s attempt=%d reason=%s", context.request_id, pool, attempt, error)
+                log.warning("resend request=%s pool=%s attempt=%d reason=%s", context.call_id, pool, attempt, error)
                 await self._pause(RESEND_AFTER_S * attempt)
             else:
                 return

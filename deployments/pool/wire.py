@@ -27,6 +27,8 @@ class Call(msgspec.Struct, tag="call", frozen=True, kw_only=True):
     tenant: str
     headers: Mapping[str, str]
     path: tuple[str, ...]
+    branch: str = ""
+    priority: int = 0
 
 
 class Cancel(msgspec.Struct, tag="cancel", frozen=True):
@@ -98,11 +100,13 @@ def call_of(number: int, request: Request, context: Context, *, now_s: float) ->
         number=number,
         request=request,
         request_id=context.request_id,
+        branch=context.branch,
         remaining_s=max(0.0, context.deadline_s - now_s),
         now=context.now,
         tenant=context.tenant,
         headers=context.headers,
         path=context.path,
+        priority=context.priority,
     )
 
 
@@ -110,11 +114,13 @@ def context_of(call: Call, *, now_s: float) -> Context:
     """Unpack a call's context on the receiver's clock."""
     return Context(
         request_id=call.request_id,
+        branch=call.branch,
         deadline_s=now_s + call.remaining_s,
         now=call.now,
         tenant=call.tenant,
         headers=call.headers,
         path=call.path,
+        priority=call.priority,
     )
 
 

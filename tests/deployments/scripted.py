@@ -10,6 +10,7 @@ from typing import Any
 from deployments.graph.compile import compile_graph
 from deployments.graph.node import Node
 from deployments.graph.spec import parse_graph
+from deployments.graph.wiring import Wiring
 from deployments.request import Context, Frame, Head, Request
 from deployments.telemetry.demand import Demand
 
@@ -74,7 +75,8 @@ def compiled(
 ) -> Mapping[str, Node]:
     """Compile a graph as it is written in YAML."""
     demand = more.pop("demand", None) or Demand(lambda: asyncio.get_running_loop().time())
-    return compile_graph(parse_graph(graph), models, transport, demand=demand, **more)
+    surroundings = Wiring(**{"clock": lambda: asyncio.get_running_loop().time(), **more})
+    return compile_graph(parse_graph(graph), models, transport, demand=demand, surroundings=surroundings)
 
 
 async def collect(node: Node, request: Request | None = None, ctx: Context | None = None) -> list[Frame]:
