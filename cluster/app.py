@@ -112,6 +112,10 @@ class GatewayReplica:
             await asyncio.to_thread(self._gateway.traces.close)
 
 
+# Nobody ever asks the root anything, so its one replica is never started: a process less for each pool.
+NEVER = {"min_replicas": 0, "initial_replicas": 0, "max_replicas": 1}
+
+
 class PoolRoot:
     """The application's root, so that engines are inner deployments: no port and no ingress drain of their own."""
 
@@ -173,7 +177,7 @@ def pool_app(
         logging_config=QUIET,
     )
     root = serve.deployment(PoolRoot).options(
-        name="Root", num_replicas=1, ray_actor_options={"num_cpus": 0}, logging_config=QUIET
+        name="Root", autoscaling_config=NEVER, ray_actor_options={"num_cpus": 0}, logging_config=QUIET
     )
     return root.bind(engine.bind(spec))
 

@@ -30,8 +30,15 @@ def serving_environment(
         # An engine's helper processes must not outlive a replica that was killed.
         "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper": "true",
         # Serve's watch over replicas and its metrics take cores from engines at their defaults of ten a second.
-        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "1000",
+        # So do Ray's own: the defaults look ten times a second at what changes when a replica comes or goes, and tell
+        # the head of every call.
+        "RAY_raylet_report_resources_period_milliseconds": "1000",
+        "RAY_raylet_check_gc_period_milliseconds": "1000",
+        "RAY_object_manager_timer_freq_ms": "1000",
+        "RAY_task_events_report_interval_ms": "0",
+        "RAY_event_stats": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_DEDUP_LOGS": "0",
     }
