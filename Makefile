@@ -4,6 +4,9 @@ CONFIG ?= examples/laptop.yaml
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-compile --progress-bar off -q
+# pip compiles one file after another. Whoever imports vLLM for the first time would do the same, and where Python is told
+# to write no bytecode every engine would do it at every start: 21 s of imports instead of 7.
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/(tests?|testing|_vendor/.*tests)/'
 TORCH  := $(shell grep '^torch==' requirements/cpu.txt)
 
 BENCH_VENV := .venv-peers
@@ -45,6 +48,8 @@ $(VENV)/.cpu: requirements/cpu.txt pyproject.toml | system
 	say "installing: $$(grep -c == requirements/cpu.txt) packages"; \
 	$(PIP) -r requirements/cpu.txt; \
 	$(PIP) --no-build-isolation -e .; \
+	say "installing: bytecode"; \
+	$(COMPILE) $(BIN)/../lib/python3*/site-packages; \
 	say "installed"; \
 	touch $@
 
