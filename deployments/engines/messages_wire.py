@@ -14,7 +14,7 @@ _STOP_REASON = {"stop": "end_turn", "length": "max_tokens"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageAnswer:
-    """One message of a single block of text."""
+    """One message of a single block of text; ``prompt_tokens`` is what a stream tells when it begins."""
 
     id: str
     model: str
@@ -22,7 +22,7 @@ class MessageAnswer:
 
     def opening(self) -> bytes:
         """Render the events before the first token."""
-        begun = self._message([], None, output_tokens=0)
+        begun = self._message([], None, self.prompt_tokens, 0)
         block = {"type": "text", "text": ""}
         return self._event("message_start", message=begun) + self._event(
             "content_block_start", index=0, content_block=block
@@ -35,7 +35,7 @@ class MessageAnswer:
     def last(self, text: str, ending: Ending) -> bytes:
         """Render the last token, the reason why it is the last, and the end."""
         stopped = {"stop_reason": _STOP_REASON[ending.finish_reason], "stop_sequence": None}
-        usage = {"input_tokens": self.prompt_tokens, "output_tokens": ending.usage.completion_tokens}
+        usage = {"input_tokens": ending.usage.prompt_tokens, "output_tokens": ending.usage.completion_tokens}
         return b"".join([
             self.delta(text),
             self._event("content_block_stop", index=0),
@@ -47,9 +47,12 @@ class MessageAnswer:
         """Render the JSON body of an answer that is not streamed."""
         content = [{"type": "text", "text": ending.text}]
         reason = _STOP_REASON[ending.finish_reason]
-        return msgspec.json.encode(self._message(content, reason, ending.usage.completion_tokens))
+        usage = ending.usage
+        return msgspec.json.encode(self._message(content, reason, usage.prompt_tokens, usage.completion_tokens))
 
-    def _message(self, content: list[dict[str, Any]], reason: str | None, output_tokens: int) -> dict[str, Any]:
+    def _message(
+        self, content: list[dict[str, Any]], reason: str | None, input_tokens: int, output_tokens: int
+    ) -> dict[str, Any]:
         return {
             "id": self.id,
             "type": "message",
@@ -58,7 +61,7 @@ class MessageAnswer:
             "content": content,
             "stop_reason": reason,
             "stop_sequence": None,
-            "usage": {"input_tokens": self.prompt_tokens, "output_tokens": output_tokens},
+            "usage": {"input_tokens": input_tokens, "output_tokens": output_tokens},
         }
 
     def _event(self, kind: str, **fields: Any) -> bytes:

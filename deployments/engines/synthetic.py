@@ -95,7 +95,8 @@ class SyntheticEngine:
                 yield answer
                 return
             stream = self._front.opened(request, context, self._clock())
-            self._accept(stream)
+            if not stream.sequence.done:
+                self._accept(stream)
             try:
                 async with aclosing(stream.frames()) as frames:  # type: ignore[type-var]
                     async for frame in frames:

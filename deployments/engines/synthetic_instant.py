@@ -8,18 +8,17 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Annotated, Any, Literal
-from zlib import crc32
 
 import msgspec
 
 from deployments.engines.synthetic_bodies import Chat
 from deployments.engines.synthetic_request import count_tokens, parsed, pieces, seed_of
 from deployments.engines.synthetic_spec import SyntheticSpec
+from deployments.engines.synthetic_words import number_of
 from deployments.errors import Invalid
 from deployments.request import Endpoint
 
 DIMENSIONS = 32
-_VOCABULARY = 2**20
 _READ_WORDS = 256
 
 Texts = str | list[str]
@@ -54,7 +53,7 @@ def tokenize(body: Mapping[str, Any], spec: SyntheticSpec) -> dict[str, Any]:
     if text is None:
         text = str(parsed({"messages": asked.messages}, Chat).prompt()[1])
     found = pieces(text)
-    numbers = [crc32(piece.encode()) % _VOCABULARY for piece in found]
+    numbers = [number_of(piece) for piece in found]
     told = found if asked.return_token_strs else None
     return {"count": len(found), "max_model_len": spec.max_model_len, "tokens": numbers, "token_strs": told}
 

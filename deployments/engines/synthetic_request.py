@@ -14,6 +14,7 @@ from deployments.engines.synthetic_bodies import GENERATING
 from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.errors import ContextTooLong, Invalid
 from deployments.request import Request
+from deployments.resumable import check_resume
 
 _WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
@@ -24,7 +25,10 @@ Body = TypeVar("Body")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One request as a synthetic engine sees it; ``seed`` is the same for the same prompt."""
+    """One request as a synthetic engine sees it; ``seed`` is the same for the same prompt.
+
+    ``begun`` are the tokens that another engine delivered, of the ``output_tokens`` in all.
+    """
 
     prompt: str
     prompt_tokens: int
@@ -32,6 +36,8 @@ class Ask:
     finish_reason: str
     include_usage: bool
     seed: int
+    confidence: float
+    begun: int = 0
 
 
 def pieces(text: str) -> list[str]:
@@ -69,7 +75,16 @@ def read(request: Request, spec: SyntheticSpec, *, before: str = "") -> Ask:
         finish_reason="length" if output < spec.output_tokens or body.ignore_eos else "stop",
         include_usage=request.stream and body.include_usage,
         seed=seed_of(f"{spec.seed}{request.adapter}\n{prompt}"),
+        confidence=spec.confidence,
+        begun=min(_begun(request), output),
     )
+
+
+def _begun(request: Request) -> int:
+    """Return how many tokens were delivered before; another model's text is read as a word a token."""
+    check_resume(request)
+    resume = request.resume
+    return 0 if resume is None else len(resume.ids) or len(resume.text.split())
 
 
 def seed_of(text: str) -> int:

@@ -38,7 +38,10 @@ class Faults(_Section):
 
 
 class SyntheticSpec(_Section):
-    """A synthetic engine; a seed and a request decide its tokens."""
+    """A synthetic engine; a seed and a request decide its tokens.
+
+    ``confidence`` is the geometric mean of the probabilities that it claims for them: a low one makes a model unsure.
+    """
 
     seed: int = 0
     step: StepTime = StepTime()
@@ -48,4 +51,5 @@ class SyntheticSpec(_Section):
     prefill_tokens_per_step: int = Field(default=2_048, ge=1)
     start_up: Seconds = 0.0
     output_tokens: int = Field(default=64, ge=1)
+    confidence: float = Field(default=0.9, gt=0, le=1)
     faults: Faults = Faults()

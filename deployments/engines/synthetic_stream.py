@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from random import Random
+from itertools import islice
 
 import msgspec
 
@@ -11,14 +11,9 @@ from deployments.engines.outbox import Outbox
 from deployments.engines.rendering import Ending, Rendering, Usage
 from deployments.engines.synthetic_batch import Sequence
 from deployments.engines.synthetic_request import Ask
+from deployments.engines.synthetic_words import Word, words
 from deployments.errors import ServingError
 from deployments.request import Context, Frame, Head, Request
-
-_WORDS = (
-    "time", "way", "day", "man", "world", "life", "hand", "part", "eye", "place", "work", "week", "case", "point",
-    "fact", "home", "water", "room", "area", "money", "story", "month", "lot", "right", "study", "book", "job", "word",
-    "issue", "side", "kind", "head",
-)  # fmt: skip
 
 
 class Stream:
@@ -28,14 +23,18 @@ class Stream:
         self, ask: Ask, request: Request, context: Context, rendering: Rendering, *, head: Head, now_s: float
     ) -> None:
         self.request_id = context.call_id
-        self.sequence = Sequence(prompt_tokens=ask.prompt_tokens, output_tokens=ask.output_tokens)
+        begun = ask.begun
+        self.sequence = Sequence(prompt_tokens=ask.prompt_tokens + begun, output_tokens=ask.output_tokens - begun)
         self.request, self.ask, self.rendering = request, ask, rendering
         self._named = head
-        self._rng = Random(ask.seed)  # noqa: S311 - reproducible words, no secret
+        self._words = islice(words(ask.seed, ask.confidence), begun, None)
         self._accepted_s = self._last_s = now_s
         self._scheduled_s: float | None = None
-        self._text = ""
+        self._text = request.resume.text if request.resume is not None else ""
+        self._unsaid: list[Word] = []
         self._outbox = Outbox()
+        if self.sequence.done:
+            self._end(now_s)
 
     @property
     def ending(self) -> Ending | None:
@@ -53,8 +52,9 @@ class Stream:
     def emit(self, now_s: float) -> float:
         """Add the next token; return the seconds since the previous one, or since acceptance for the first."""
         gap_s, self._last_s = now_s - self._last_s, now_s
-        word = " " + self._rng.choice(_WORDS)
-        self._text += word
+        word = next(self._words)
+        self._text += word.text
+        self._unsaid.append(word)
         head = self._head(now_s) if self.sequence.generated == 1 else None
         ending = self.ending
         if self.request.stream:
@@ -76,25 +76,35 @@ class Stream:
         """Stream frames until the last token; raises what ``fail`` was given."""
         return self._outbox.frames()
 
-    def _event(self, word: str, head: Head | None, ending: Ending | None) -> Frame:
-        opening = self.rendering.opening() if head is not None else b""
-        added = self.rendering.delta(word) if ending is None else self.rendering.last(word, ending)
+    def _end(self, now_s: float) -> None:
+        """End an answer that was complete before it was gone on with."""
+        ending = self.ending
+        assert ending is not None  # noqa: S101
+        self._outbox.put(self._frame(self.rendering.last("", ending), head=self._head(now_s), ending=ending))
+        self._outbox.end()
+
+    def _event(self, word: Word, head: Head | None, ending: Ending | None) -> Frame:
+        opening = self.rendering.opening() if head is not None and self.request.resume is None else b""
+        added = self.rendering.delta(word.text) if ending is None else self.rendering.last(word.text, ending)
+        return self._frame(opening + added, head=head, ending=ending)
+
+    def _whole(self, ending: Ending) -> Frame:
+        return self._frame(self.rendering.whole(ending), ending=ending)
+
+    def _frame(self, data: bytes, *, head: Head | None = None, ending: Ending | None) -> Frame:
+        """Return a frame that tells all words since the one before."""
+        said, self._unsaid = self._unsaid, []
+        traced, judged = self.request.traced, self.request.judged
         return Frame(
-            data=opening + added,
-            text=word,
-            tokens=1,
+            data=data,
+            text="".join([word.text for word in said]),
+            tokens=len(said),
             prompt_tokens=ending.usage.prompt_tokens if ending else None,
             finish_reason=ending.finish_reason if ending else None,
             head=head,
-        )
-
-    def _whole(self, ending: Ending) -> Frame:
-        return Frame(
-            data=self.rendering.whole(ending),
-            text=ending.text,
-            tokens=ending.usage.completion_tokens,
-            prompt_tokens=ending.usage.prompt_tokens,
-            finish_reason=ending.finish_reason,
+            ids=tuple([word.number for word in said]) if traced else (),
+            logprob=sum([word.logprob for word in said]) if judged else 0,
+            margin=sum([word.margin for word in said]) if judged else 0,
         )
 
     def _head(self, now_s: float) -> Head:

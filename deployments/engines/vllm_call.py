@@ -17,6 +17,7 @@ from deployments.engines.wire_fields import Fields
 from deployments.errors import EngineFailed, ServingError
 from deployments.request import Context, Frame, Head, Request
 from deployments.response_id import Place, new_response_id
+from deployments.resumable import check_resume, resumable
 
 CLOSE_S = 5.0
 
@@ -33,8 +34,15 @@ class VllmCall:
         self._wire_id = _wire_id(request, context, Place(pool=name, replica=replica))
         # vLLM opens a response's stream before it has a token; what runs in the background is answered at once.
         self._opens_early = request.endpoint == "responses" and not request.body.get("background")
-        self._watch = Watch()
+        self._watch = Watch(
+            traced=request.traced,
+            judged=request.judged,
+            resume=request.resume,
+            own=request.resume is not None and request.resume.model == name,
+        )
         self._reported = 0
+        self._traced = request.traced and resumable(request)
+        self._ending: Fields | None = None
         self._headed = False
         self._held = b""
         self._outbox = Outbox()
@@ -57,6 +65,7 @@ class VllmCall:
     async def _run(self) -> None:
         WATCH.set(self._watch)
         try:
+            check_resume(self._request)
             await (self._stream() if self._request.stream else self._whole())
             self._outbox.end()
         except asyncio.CancelledError:
@@ -93,22 +102,33 @@ class VllmCall:
         fields = self._reader.event(event)
         if fields.error is not None:
             raise of_wire(fields.error, self._name, self._request.endpoint)
+        if self._watch.replaying:
+            return
         if self._waits(fields):
             self._held += event
+            self._ending = fields if fields.finish_reason else self._ending
             return
         tokens = 0 if fields.opening else self._watch.tokens - self._reported
         self._reported += tokens
         data, self._held = self._held + event, b""
-        self._put(data, fields, tokens=tokens, prompt_tokens=self._watch.prompt_tokens if fields.done else None)
+        prompt_tokens = self._watch.prompt_tokens if fields.done else None
+        self._put(data, self._ending or fields, tokens=tokens, prompt_tokens=prompt_tokens)
 
     def _waits(self, fields: Fields) -> bool:
-        """Say whether an event goes out with the next one: usage with the end mark, an opening with a first token."""
+        """Say whether an event goes out with the next one: usage with the end mark, an opening with a first token.
+
+        A traced answer is whole when its reason to end has arrived: nothing that follows may get lost.
+        """
         if fields.opening:
             return self._opens_early and not self._watch.first.is_set()
+        if fields.finish_reason is not None:
+            return self._traced
         return fields.closing and not fields.done
 
     def _put(self, data: bytes, fields: Fields, *, tokens: int, prompt_tokens: int | None) -> None:
         head, self._headed = None if self._headed else self._head(), True
+        # An opening, or an early head, says nothing of the token that comes with the next frame.
+        ids, logprob, margin = self._watch.taken() if data and not fields.opening else ((), 0, 0)
         self._outbox.put(
             Frame(
                 data=data,
@@ -117,6 +137,9 @@ class VllmCall:
                 prompt_tokens=prompt_tokens,
                 finish_reason=fields.finish_reason,
                 head=head,
+                ids=ids,
+                logprob=logprob,
+                margin=margin,
             )
         )
 

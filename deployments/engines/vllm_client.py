@@ -14,6 +14,8 @@ from vllm.pooling_params import PoolingParams
 from vllm.sampling_params import RequestOutputKind, SamplingParams
 from vllm.v1.engine.async_llm import AsyncLLM
 
+from deployments.engines.vllm_probabilities import askable, asking, take_out
+from deployments.engines.vllm_resume import beginning
 from deployments.engines.watch import WATCH, Watch
 
 
@@ -30,14 +32,10 @@ class WatchedLLM(AsyncLLM):  # type: ignore[misc]
         whole = sampling_params.output_kind is RequestOutputKind.FINAL_ONLY
         if whole:
             sampling_params = _first_and_last(sampling_params)
+        answer = self._watched if watch.resume is None else self._resumed
         merged: RequestOutput | None = None
-        async with aclosing(super().generate(prompt, sampling_params, request_id, **options)) as outputs:
-            seen = False
+        async with aclosing(answer(watch, prompt, sampling_params, request_id, **options)) as outputs:  # type: ignore[type-var]
             async for output in outputs:
-                if not seen:
-                    seen = True
-                    _begin(watch, output)
-                watch.tokens += sum(len(choice.token_ids) for choice in output.outputs)
                 if not whole:
                     yield output
                 elif merged is None:
@@ -47,6 +45,59 @@ class WatchedLLM(AsyncLLM):  # type: ignore[misc]
         if merged is not None:
             merged.outputs.sort(key=lambda choice: choice.index)
             yield merged
+
+    async def _watched(
+        self, watch: Watch, prompt: Any, sampling_params: SamplingParams, request_id: str, **options: Any
+    ) -> AsyncIterator[RequestOutput]:
+        """Yield what AsyncLLM yields, after the watch was told; *prompt_ids* are the prompt as the client sees it."""
+        prompt_ids: list[int] | None = options.pop("prompt_ids", None)
+        first = watch.claim()
+        judged, wanted = first and watch.judged and askable(sampling_params), sampling_params.logprobs
+        asked = asking(sampling_params) if judged else sampling_params
+        async with aclosing(super().generate(prompt, asked, request_id, **options)) as outputs:
+            seen = False
+            async for output in outputs:
+                output.prompt_token_ids = prompt_ids or output.prompt_token_ids
+                if not seen:
+                    seen = True
+                    _begin(watch, output)
+                for choice in output.outputs:
+                    watch.tokens += len(choice.token_ids)
+                    if first and watch.traced and choice.index == 0:
+                        watch.trace(choice.token_ids)
+                    if judged:
+                        take_out(choice, wanted, watch)
+                yield output
+
+    async def _resumed(
+        self, watch: Watch, prompt: Any, sampling_params: SamplingParams, request_id: str, **options: Any
+    ) -> AsyncIterator[RequestOutput]:
+        """Yield what was delivered before as one output, then what follows."""
+        assert watch.resume is not None  # noqa: S101
+        begun = beginning(watch, watch.resume, prompt, sampling_params, self.output_processor.tokenizer)
+        watch.replaying = True
+        yield begun.replayed(request_id)
+        watch.replaying = False
+        if begun.complete:
+            watch.begin(prompt_tokens=len(begun.prompt_ids), queue_s=0.0, ttft_s=0.0)
+            yield begun.ended(request_id)
+            return
+        watch.detokenizer = begun.detokenizer
+        rest = self._watched(watch, begun.prompt, begun.params, request_id, prompt_ids=begun.prompt_ids, **options)
+        async with aclosing(rest) as outputs:  # type: ignore[type-var]
+            async for output in outputs:
+                yield output
+
+    async def _add_request(self, request: Any, prompt: Any, parent_req: Any, index: int, queue: Any) -> None:
+        """Do as AsyncLLM does, with a detokenizer that knows what was delivered before an answer is gone on with."""
+        watch = WATCH.get()
+        if watch is None or watch.detokenizer is None:
+            await super()._add_request(request, prompt, parent_req, index, queue)
+            return
+        self.check_admission(request_id=request.request_id)
+        self.output_processor.add_request(request, prompt, parent_req, index, queue)
+        self.output_processor.request_states[request.request_id].detokenizer = watch.detokenizer
+        await self.engine_core.add_request_async(request)
 
     async def encode(
         self, prompt: Any, pooling_params: PoolingParams, request_id: str, **options: Any

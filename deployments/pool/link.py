@@ -56,6 +56,7 @@ class Link:
         self._pool, self._changed, self._clock = pool, changed, clock
         self._numbers = itertools.count()
         self._calls: dict[int, Outbox] = {}
+        self._requests: dict[int, str] = {}
         self._outgoing: list[msgspec.Raw] = []
         self._news = asyncio.Event()
         self._running = asyncio.create_task(self._connect_for_ever(), name=f"link to {place.replica}")
@@ -75,16 +76,21 @@ class Link:
         """Say whether nobody waits for anything from the replica."""
         return not self._calls
 
+    def holds(self, request_id: str) -> bool:
+        """Say whether the replica has a call of ours for that request."""
+        return request_id in self._requests.values()
+
     async def stream(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Send one call and stream its answer; raises a ServingError, EngineFailed when the connection is lost."""
         number, inbox = next(self._numbers), Outbox()
         message = packed(call_of(number, request, context, now_s=self._clock()))
-        self._calls[number] = inbox
+        self._calls[number], self._requests[number] = inbox, context.request_id
         self._send(message)
         try:
             async for frame in inbox.frames():
                 yield frame
         finally:
+            del self._requests[number]
             if self._calls.pop(number, None) is not None:
                 self._send(packed(Cancel(number)))
 

@@ -22,6 +22,8 @@ class Picker:
 
     def pick(self, links: Sequence[Link], request: Request, context: Context) -> Link:
         """Return the link to use, and remember that it was."""
+        if context.apart:
+            links = [link for link in links if not link.holds(context.request_id)] or links
         if len(links) == 1:
             # Nothing to choose: a pool of one costs no hashing. What it is sent meanwhile is not remembered.
             return links[0]

@@ -12,6 +12,7 @@ import msgspec
 
 from deployments.errors import DeadlineExceeded, EngineFailed, NoReplica, NotFound, Overloaded, ServingError
 from deployments.pool.availability import refusal
+from deployments.pool.failover import Course, Failover
 from deployments.pool.link import Link
 from deployments.pool.links import Links
 from deployments.pool.picker import Picker
@@ -21,8 +22,6 @@ from deployments.signals import FleetView
 log = logging.getLogger("tercet.pool")
 
 ENGINE_DEPLOYMENT = "Engine"
-ATTEMPTS = 3
-RESEND_AFTER_S = 0.2
 PATIENCE_S = 0.5
 ADAPTER_PATIENCE_S = 5.0
 
@@ -35,9 +34,10 @@ def application_of(pool: str) -> str:
 class PoolTransport:
     """Reach the replicas of every pool over this gateway's links.
 
-    A replica lost before its first data costs the request nothing but time: it is sent again. One lost later ends
-    the stream with EngineFailed, because what was already delivered cannot be taken back. ``view`` returns the
-    controller's word as long as it is fresh.
+    A replica lost before its first data costs the request nothing but time: it is sent again. One lost later is
+    replaced where another can go on from what was delivered (see ``resumable``); elsewhere the stream ends with
+    EngineFailed, because that cannot be taken back. ``view`` returns the controller's word as long as it is fresh;
+    ``failover`` may be set once what it needs exists.
     """
 
     def __init__(
@@ -50,34 +50,48 @@ class PoolTransport:
     ) -> None:
         self._view, self._links, self._pause, self._clock = view, links, pause, clock
         self._picker = Picker()
+        self.failover = Failover()
 
     async def stream(self, pool: str, request: Request, context: Context) -> AsyncGenerator[Frame]:
-        """Stream one answer from *pool*; raises a ServingError where there is none."""
-        for attempt in range(1, ATTEMPTS + 1):
-            delivered = False
+        """Stream one answer from *pool*; raises a ServingError where there is none, or no rest of it."""
+        course = Course(pool, request, self.failover)
+        while True:
+            replica = ""
             try:
-                link, queued_s = await self._pick(pool, request, context)
-                sent_s = self._clock()
-                async with aclosing(link.stream(request, context)) as frames:
+                link, queued_s = await self._pick(pool, course, context)
+                replica, sent_s = link.place.replica, self._clock()
+                async with aclosing(link.stream(course.request, context)) as frames:
                     async for frame in frames:
-                        delivered = delivered or bool(frame.data)
-                        yield frame if frame.head is None else _timed(frame, sent_s=sent_s, queued_s=queued_s)
-            except (EngineFailed, Overloaded) as error:
-                if delivered or attempt == ATTEMPTS or not self._worth_another(pool, request, error):
-                    raise
-                log.warning("resend request=%s pool=%s attempt=%d reason=%s", context.call_id, pool, attempt, error)
-                await self._pause(RESEND_AFTER_S * attempt)
+                        timed = frame if frame.head is None else _timed(frame, sent_s=sent_s, queued_s=queued_s)
+                        yield course.passing(timed)
+            except ServingError as error:
+                if course.whole:
+                    return
+                if not replica or not self._goes_on(course, error, pool, replica):
+                    told = course.told(error)
+                    if told is error:
+                        raise
+                    raise told from error
+                log.warning("resend request=%s pool=%s replica=%s reason=%s", context.call_id, pool, replica, error)
+                await self._pause(course.pause_s)
             else:
                 return
 
-    async def _pick(self, pool: str, request: Request, context: Context) -> tuple[Link, float]:
+    def _goes_on(self, course: Course, error: ServingError, pool: str, replica: str) -> bool:
+        if not isinstance(error, EngineFailed | Overloaded):
+            return False
+        return course.goes_on(error, replica, others=len(self._links.of(pool)) > 1)
+
+    async def _pick(self, pool: str, course: Course, context: Context) -> tuple[Link, float]:
         """Return a link to send the call over and the seconds for which none was there, or none that serves it."""
-        began_s, waited_s = self._clock(), 0.0
+        began_s, waited_s, request = self._clock(), 0.0, course.request
         while True:
             links = self._links.of(pool)
             able = [link for link in links if _serves(link, request)]
             if able:
-                return self._picker.pick(able, request, context), waited_s
+                chosen = course.preferred([link.place.replica for link in able])
+                sound = [link for link in able if link.place.replica in chosen]
+                return self._picker.pick(sound, request, context), waited_s
             waited_s = self._clock() - began_s
             self._give_up(pool, request, context, waited_s=waited_s if links else 0.0)
             await self._links.change(PATIENCE_S)
@@ -93,12 +107,6 @@ class PoolTransport:
         hopeless = refusal(pool, self._view())
         if hopeless is not None:
             raise hopeless
-
-    def _worth_another(self, pool: str, request: Request, error: ServingError) -> bool:
-        """Say whether another replica may do better: for a lost one always, for a full one where there are several."""
-        if request.replica:
-            return False
-        return isinstance(error, EngineFailed) or len(self._links.of(pool)) > 1
 
 
 def _serves(link: Link, request: Request) -> bool:

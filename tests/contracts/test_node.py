@@ -18,8 +18,13 @@ GRAPH: dict[str, Any] = {
     "fallback": {"fallback": ["dense", "moe"], "timeout": {"first_token": 5}},
     "nested": {"switch": [{"to": "inner"}]},
     "inner": {"fallback": ["switch", "moe"]},
+    "longform": {"longform": "dense", "polish": "moe"},
+    "transform": {"transform": "dense", "system": "Be brief."},
+    "coalesce": {"coalesce": "dense", "any": True},
+    "admission": {"admission": "dense", "concurrent": 1, "queue": 0},
+    "batch": {"batch": "dense"},
 }
-NAMES = ["dense", "switch", "fallback", "nested", "deadline"]
+NAMES = ["dense", "switch", "fallback", "nested", "longform", "transform", "coalesce", "admission", "batch", "deadline"]
 
 
 def build(name: str, transport: Scripted) -> Node:

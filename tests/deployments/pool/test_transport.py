@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from deployments.errors import EngineFailed, Invalid, NoReplica, NotFound, Overloaded, ServingError
-from deployments.pool import transport as under_test
+from deployments.pool.failover import LOST
 from deployments.request import Request
 from tests.deployments.pool.wired import HANG, REQUEST, Replica, context, until, wired
 
@@ -54,7 +55,7 @@ async def test_a_pool_that_loses_every_call_is_given_up() -> None:
     async with wired(a) as one:
         with pytest.raises(EngineFailed, match="died"):
             await one.answer()
-    assert len(a.calls) == under_test.ATTEMPTS
+    assert len(a.calls) == LOST
 
 
 @pytest.mark.parametrize("error", [Invalid("bad", param="n"), ServingError("internal")])
@@ -165,3 +166,22 @@ async def test_load_is_shared_out() -> None:
         await asyncio.gather(*(anext(stream) for stream in streams))
         assert (len(a.calls), len(b.calls)) == (4, 4)
         await asyncio.gather(*(stream.aclose() for stream in streams))
+
+
+async def test_a_call_apart_goes_where_its_sibling_is_not() -> None:
+    """A second call for the same request meets another replica, although the first one's holds the prompt."""
+    known = replace(REQUEST, body={"messages": [{"role": "user", "content": "a long prompt " * 500}]})
+    async with wired(Replica("a", [HANG]), Replica("b", [HANG])) as one:
+        first = one.stream(known)
+        head = (await anext(first)).head
+        assert head is not None
+        beside = replace(context().fork("h-1"), apart=True)
+        second = one.transport.stream("dense", known, beside)
+        other = (await anext(second)).head
+        assert other is not None
+        third = one.transport.stream("dense", known, replace(context().fork("h-2"), apart=True))
+        assert (await anext(third)).head is not None
+        assert {head.replica, other.replica} == {"a", "b"}
+        for stream in (first, second, third):
+            await stream.aclose()
+        await until(lambda: len(one.replicas[0].closed) + len(one.replicas[1].closed) == 3)

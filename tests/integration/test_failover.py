@@ -1,0 +1,117 @@
+"""Replicas killed under load, on real Ray and Serve with synthetic engines: no stream is lost, and no token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Semaphore
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.serving import Serving, counted, serving, until
+
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
+
+STREAMS = 24
+TOKENS = 200
+UNDER_WAY = 20
+CONFIG: dict[str, Any] = {
+    "models": {
+        "dense": {
+            "family": "dense",
+            "source": "synthetic",
+            "runtime": "synthetic",
+            "synthetic": {"slots": 16, "step": {"base_ms": 25}},
+            "replicas": {"min": 2, "max": 2},
+            "max_waiting": 200,
+        }
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one client heard: the text, the ids, roles, reasons to end, usage and marks of its events, and comments."""
+
+    text: str
+    ids: frozenset[str]
+    roles: int
+    ends: tuple[str, ...]
+    completion_tokens: int
+    marks: int
+    comments: tuple[Any, ...]
+
+
+def heard(url: str, prompt: str, under_way: Callable[[], Any] = lambda: None) -> Heard:
+    """Stream one answer and take it apart; *under_way* is called once a few tokens are there."""
+    body = {
+        "model": "dense",
+        "messages": [{"role": "user", "content": prompt}],
+        "max_tokens": TOKENS,
+        "ignore_eos": True,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    with httpx.stream("POST", f"{url}/v1/chat/completions", json=body, timeout=120) as response:
+        lines: list[str] = []
+        for line in response.iter_lines():
+            lines += [line] if line else []
+            if line and len(lines) == UNDER_WAY:
+                under_way()
+    events = [line.removeprefix("data: ") for line in lines if not line.startswith(":")]
+    chunks = [json.loads(event) for event in events if event != "[DONE]"]
+    assert not [chunk for chunk in chunks if "error" in chunk], chunks[-1]
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    return Heard(
+        text="".join(choice["delta"].get("content") or "" for choice in choices),
+        ids=frozenset(chunk["id"] for chunk in chunks),
+        roles=sum("role" in choice["delta"] for choice in choices),
+        ends=tuple(choice["finish_reason"] for choice in choices if choice["finish_reason"]),
+        completion_tokens=sum(chunk["usage"]["completion_tokens"] for chunk in chunks if chunk.get("usage")),
+        marks=events.count("[DONE]"),
+        comments=tuple(json.loads(line.removeprefix(": tercet ")) for line in lines if line.startswith(":")),
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(CONFIG, tmp_path_factory.mktemp("failover"), ready_within_s=120) as one:
+        until(lambda: _ready(one) == 2, within_s=60, what="two replicas")
+        yield one
+
+
+def _ready(one: Serving) -> int:
+    ready: int = one.status()["pools"]["dense"]["stages"].get("ready", 0)
+    return ready
+
+
+def test_a_replica_killed_under_load_costs_no_stream_and_no_token(cluster: Serving) -> None:
+    """Every stream ends whole, is the one that nobody disturbed, and says that it was taken over if it was."""
+    prompts = [f"Tell story number {number}." for number in range(STREAMS)]
+    with ThreadPoolExecutor(STREAMS) as clients:
+        calm = list(clients.map(lambda prompt: heard(cluster.url, prompt), prompts))
+        begun = Semaphore(0)
+        streams = [clients.submit(heard, cluster.url, prompt, begun.release) for prompt in prompts]
+        assert all(begun.acquire(timeout=30) for _ in prompts)
+        victim = cluster.replicas("dense")[0]
+        victim.kill()
+        answers = [stream.result() for stream in streams]
+    assert [one.text for one in answers] == [one.text for one in calm]
+    assert {len(one.text.split()) for one in answers} == {TOKENS}
+    assert {(len(one.ids), one.roles, one.ends, one.completion_tokens, one.marks) for one in answers} == {
+        (1, 1, ("length",), TOKENS, 1)
+    }
+    taken_over = [one for one in answers if one.comments]
+    assert taken_over
+    for one in taken_over:
+        (told,) = one.comments
+        assert 0 < told["resumed"]["after_tokens"] < TOKENS
+        assert told["resumed"]["because"] == "engine_failed"
+    assert counted(cluster, "tercet_failovers_total", pool="dense", outcome="resumed") == len(taken_over)
+    assert counted(cluster, "tercet_failovers_total", outcome="failed") == 0
+    assert counted(cluster, "tercet_tokens_total", model="dense", kind="completion") == 2 * STREAMS * TOKENS
+    assert counted(cluster, "tercet_requests_total", outcome="ok") == 2 * STREAMS
