@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from pydantic import ValidationError
 
 from deployments.errors import (
+    ContextTooLong,
     DeadlineExceeded,
     EngineFailed,
     FirstTokenTimeout,
@@ -12,9 +16,11 @@ from deployments.errors import (
     NoReplica,
     Overloaded,
     ServingError,
+    Stalled,
     TimedOut,
 )  # fmt: skip
 from deployments.layers.deadline import deadline
+from deployments.nodes.fallback.kind import FallbackSpec
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Act, Hang, Pause, Scripted, chat, collect, compiled, context
 
@@ -36,7 +42,7 @@ def test_moves_on_when_refused_or_broken(error: ServingError) -> None:
     assert path == ("f", f"dense!{error.code}", "moe")
 
 
-@pytest.mark.parametrize("error", [Invalid("bad"), DeadlineExceeded("over"), ServingError("?"), TimedOut("slow")])
+@pytest.mark.parametrize("error", [Invalid("bad"), ContextTooLong("long"), ServingError("?"), TimedOut("slow")])
 def test_no_other_error_moves_on(error: ServingError) -> None:
     """What another branch cannot help, or what is not understood, reaches the caller at once."""
     with pytest.raises(type(error)) as caught:
@@ -116,6 +122,15 @@ def test_the_outer_deadline_is_not_taken_for_a_late_branch() -> None:
     assert transport.log == ["open dense", "close dense"]
 
 
+def test_a_limit_set_below_is_not_the_requests_own() -> None:
+    """Whoever ran out of a time that a node below gave it is a branch that failed, while the request has time left."""
+    transport = Scripted({"dense": [Hang()], "moe": [b"b"]})
+    graph = {"f": {"fallback": ["d", "moe"]}, "d": {"deadline": "dense", "total": "3s"}}
+    frames = leap(collect(compiled(graph, transport)["f"]))
+    assert frames[0].head is not None
+    assert frames[0].head.path == ("f", "d!deadline_exceeded", "moe")
+
+
 def test_edges_tell_how_each_attempt_ended() -> None:
     """Observers see one outcome an attempt: an error's code or ok."""
     seen: list[tuple[str, str, str]] = []
@@ -132,3 +147,86 @@ def test_first_token_timeout_of_the_last_target_is_reported_as_such() -> None:
     transport = Scripted({"dense": [Hang()], "moe": [Hang()]})
     with pytest.raises(FirstTokenTimeout):
         leap(collect(compiled({"f": {"fallback": ["dense", "moe"], "timeout": LATE}}, transport)["f"]))
+
+
+def test_silence_after_the_first_token_moves_on_before_data() -> None:
+    """An engine that shows a first token and then hangs is left as one that never began is."""
+    transport = Scripted({"dense": [b"", Hang()], "moe": [b"b"]})
+    node = compiled({"f": {"fallback": ["dense", "moe"], "timeout": {"between_tokens": "2s"}}}, transport)["f"]
+    frames = leap(collect(node, chat(stream=True)))
+    assert frames[-1].head is not None
+    assert frames[-1].head.path == ("f", "dense!stalled", "moe")
+
+
+def test_silence_within_an_answer_ends_it() -> None:
+    """With data delivered, and nobody to go on with it, the client is told."""
+    transport = Scripted({"dense": [b"a", Pause(1.9), b"b", Hang()], "moe": [b"c"]})
+    node = compiled({"f": {"fallback": ["dense", "moe"], "timeout": {"between_tokens": "2s"}}}, transport)["f"]
+    with pytest.raises(Stalled):
+        leap(collect(node, chat(stream=True)))
+    assert transport.log == ["open dense", "close dense"]
+
+
+def test_a_whole_answer_has_no_time_between_tokens() -> None:
+    """Between the first token of an answer that is not streamed and its body lies all of the generation."""
+    transport = Scripted({"dense": [b"", Pause(60), b"body"], "moe": [b"c"]})
+    node = compiled({"f": {"fallback": ["dense", "moe"], "timeout": {"between_tokens": "2s"}}}, transport)["f"]
+    assert leap(collect(node))[-1].data == b"body"
+
+
+def test_one_total_time_for_all_targets() -> None:
+    """The second target gets what the first one has left."""
+    transport = Scripted({"dense": [Pause(6), EngineFailed("died")], "moe": [Pause(6), b"b"]})
+    node = compiled({"f": {"fallback": ["dense", "moe"], "timeout": {"total": "10s"}}}, transport)["f"]
+
+    async def timed() -> float:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(DeadlineExceeded):
+            await collect(node)
+        return loop.time()
+
+    assert leap(timed()) == pytest.approx(10)
+    assert transport.log[-1] == "close moe"
+
+
+@pytest.mark.parametrize(
+    ("on", "error", "moves"),
+    [
+        (["context_length_exceeded"], ContextTooLong("long"), True),
+        (["context_length_exceeded"], EngineFailed("died"), False),
+        (["rejected"], NoReplica("none"), True),
+        (["no_replica"], Overloaded("full"), False),
+        (["internal_error"], ServingError("?"), True),
+        (["internal_error"], Invalid("bad"), False),
+        (["timeout"], FirstTokenTimeout("late"), True),
+    ],
+)
+def test_the_errors_that_move_on_are_configured(on: list[str], error: ServingError, moves: bool) -> None:
+    """A code stands for itself and for what is below it in the tree; the root of the tree for itself alone."""
+    if moves:
+        assert answer([error], [b"b"], on=on)[1] == [b"b"]
+    else:
+        with pytest.raises(type(error)):
+            answer([error], [b"b"], on=on)
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "told"),
+    [
+        ({"on": ["invalid_request"]}, "on.0", "no reason to move on"),
+        ({"on": ["engine_fail"]}, "on.0", "did you mean engine_failed"),
+        ({"on": []}, "on", "empty"),
+        ({"timeout": {"first_token": "5s", "total": "5s"}}, "timeout.first_token", "not less than total"),
+        ({"timeout": {"between_tokens": "9s", "total": "5s"}}, "timeout.between_tokens", "not less than total"),
+        ({"retry_budget": {"share": "120%"}}, "retry_budget.share", "between 0% and 100%"),
+        ({"breaker": {"probe": 1}}, "breaker.probe", "did you mean probes"),
+        ({"resume": "yes"}, "resume", "boolean"),
+    ],
+)
+def test_refuses_what_makes_no_sense(options: dict[str, object], field: str, told: str) -> None:
+    """Each by the name of its field, with a way out."""
+    with pytest.raises(ValidationError) as caught:
+        FallbackSpec.model_validate({"fallback": ["dense", "moe"], **options})
+    [line] = caught.value.errors()
+    assert ".".join(map(str, line["loc"])) == field
+    assert told in line["msg"]
