@@ -15,6 +15,7 @@ from autoscale.controller.serve_reader import read_served
 from autoscale.pools import PoolSettings
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import AdapterOrder, AdapterOutcome
+from deployments.canary_steps import Action
 from deployments.signals import FleetView, GatewaySignals, ReplicaSignals
 
 log = logging.getLogger("tercet.autoscale")
@@ -40,6 +41,7 @@ class FleetController:
         if configuration is not None:
             log.warning("controller_restarted pools=%d", len(configuration[0]))
             self._loop.adapters.take(remembered.recall_adapters())
+            self._loop.canaries.take(remembered.recall_canaries())
             self._configure(*configuration)
 
     async def configure(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
@@ -86,6 +88,13 @@ class FleetController:
         await self._keep_adapters()
         return await self._settled(pool, name, None, within_s)
 
+    async def steer_canary(self, node: str, action: Action) -> str:
+        """Hold, resume, promote, roll back or restart the canary in *node*; return why not, "" where it is done."""
+        refused = self._loop.canaries.steer(node, action, time.time())
+        if not refused:
+            await self._publish_canaries()
+        return refused
+
     async def forget(self, replica: str) -> None:
         """Forget a replica or gateway that is gone, instead of waiting for its silence to be long enough."""
         self._loop.forget(replica)
@@ -122,6 +131,13 @@ class FleetController:
             orders = self._loop.adapters.orders()
             await asyncio.wait_for(asyncio.to_thread(remembered.keep_adapters, orders), timeout=10.0)
 
+    async def _publish_canaries(self) -> None:
+        """Keep how far canaries have come before anyone acts on it: one rolled back must stay so over a restart."""
+        async with self._keeping:
+            plain = self._loop.canaries.plain()
+            await asyncio.wait_for(asyncio.to_thread(remembered.keep_canaries, plain), timeout=10.0)
+            self._loop.canaries.publish(plain)
+
     def _configure(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
         self._loop.configure([PoolSettings(**pool) for pool in pools], AutoscaleSpec(**spec))
 
@@ -136,6 +152,8 @@ class FleetController:
             try:
                 served = await read_served(self._loop.settings, SERVE_DEADLINE_S)
                 self._loop.step(served, time.time())
+                if self._loop.canaries.step(time.time()):
+                    await self._publish_canaries()
             except Exception:
                 log.exception("tick_failed")
             await asyncio.sleep(max(0.0, self._loop.spec.interval - (time.monotonic() - began_s)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from autoscale.build import Sight, build, undeployed
 from autoscale.controller.adapters import RunTimeAdapters, outcome
+from autoscale.controller.canaries import Canaries
 from autoscale.controller.journal import Journal
 from autoscale.controller.memory import Memory
 from autoscale.controller.places import places
@@ -34,6 +35,7 @@ class ControlLoop:
     journal: Journal = field(default_factory=Journal)
     serve_errors: int = 0
     adapters: RunTimeAdapters = field(default_factory=RunTimeAdapters)
+    canaries: Canaries = field(default_factory=Canaries)
     _memory: Memory = field(default_factory=Memory)
     _policy: Contained = field(init=False)
     _served: Served | None = None
@@ -61,6 +63,7 @@ class ControlLoop:
     def hear_gateway(self, signals: GatewaySignals, now_s: float) -> None:
         """Take a gateway's report."""
         self._memory.hear_gateway(signals, now_s)
+        self.canaries.hear(signals.gateway, signals.canaries, now_s)
 
     def forget(self, sender: str) -> None:
         """Forget a replica or a gateway that is gone."""
@@ -100,7 +103,7 @@ class ControlLoop:
             )
             for name, pool in self._fleet.pools.items()
         }
-        return FleetView(at_s=self._fleet.at_s, pools=states)
+        return FleetView(at_s=self._fleet.at_s, pools=states, canaries=self.canaries.stages())
 
     def adapter_outcome(self, pool: str, name: str, order: AdapterOrder | None) -> AdapterOutcome:
         """Say how far the ready replicas of *pool* are with an order, None being to hold nothing of that name."""
@@ -121,7 +124,8 @@ class ControlLoop:
         errors = {"policy": self._policy.errors, "serve": self.serve_errors}
         pools = self._build(now_s).pools
         fleet = Fleet(at_s=now_s, pools={one.name: pools.get(one.name, undeployed(one)) for one in self.settings})
-        return {**report(fleet, self._memory.reports(), self.journal, self.spec), "errors": errors}
+        told = report(fleet, self._memory.reports(), self.journal, self.spec)
+        return {**told, "canaries": self.canaries.status(), "errors": errors}
 
     def _build(self, now_s: float) -> Fleet:
         if self._served is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -40,6 +41,18 @@ def recall_adapters() -> Orders:
     stored = _internal_kv_get(_key("adapters"), namespace=_NAMESPACE)
     plain = json.loads(stored) if stored is not None else {}
     return {pool: {name: AdapterOrder(**order) for name, order in named.items()} for pool, named in plain.items()}
+
+
+def keep_canaries(progress: Mapping[str, Mapping[str, Any]]) -> None:
+    """Store how far the calling actor's canaries have come."""
+    _internal_kv_put(_key("canaries"), json.dumps(progress), overwrite=True, namespace=_NAMESPACE)
+
+
+def recall_canaries() -> dict[str, dict[str, Any]]:
+    """Return what the calling actor stored before it was restarted."""
+    stored = _internal_kv_get(_key("canaries"), namespace=_NAMESPACE)
+    found: dict[str, dict[str, Any]] = json.loads(stored) if stored is not None else {}
+    return found
 
 
 def _key(part: str = "configuration") -> str:

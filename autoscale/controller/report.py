@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from autoscale.controller.elsewhere import elsewhere
 from autoscale.controller.journal import Entry, Journal
 from autoscale.demand import ttft
 from autoscale.fleet import Fleet, PoolFleet, ReplicaFleet
@@ -34,6 +35,11 @@ def report(fleet: Fleet, reports: Reports, journal: Journal, spec: AutoscaleSpec
         "policy": spec.policy,
         "interval_s": spec.interval,
         "pools": {name: _pool(name, pool, fleet.at_s, reports, journal) for name, pool in fleet.pools.items()},
+        "elsewhere": elsewhere(reports, fleet.pools, fleet.at_s),
+        "gateways": [
+            {"gateway": name, "age_s": fleet.at_s - heard[-1].at_s, "settings": heard[-1].signals.settings}
+            for name, heard in sorted(reports.gateways.items())
+        ],
         "decisions": [_entry(entry) for entry in journal.entries],
     }
 
