@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from deployments.errors import UnknownModel
@@ -26,18 +26,36 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """The path if every first choice answers, the whole tree behind it, and what the choices were judged by."""
+    """The path if every first choice answers, the whole tree behind it, and what the choices were judged by.
+
+    ``prompt_tokens`` is an estimate.
+    """
 
     path: tuple[str, ...]
     step: Step
     features: tuple[tuple[str, str], ...]
+    prompt_tokens: int
 
 
-def explain(graph: Graph, default: str, models: Collection[str], request: Request, context: Context) -> Explanation:
-    """Explain *request*; one that names no model goes to *default*. Raises UnknownModel for a name nothing has."""
+def explain(
+    graph: Graph,
+    default: str,
+    models: Collection[str],
+    request: Request,
+    context: Context,
+    *,
+    remarks: Mapping[str, str] | None = None,
+) -> Explanation:
+    """Explain *request*; one that names no model goes to *default*. Raises UnknownModel for a name nothing has.
+
+    *remarks* are what there is to say of single models.
+    """
     subject = Subject(request, context)
-    step = _Steps(graph, models, subject).of(request.model or default)
-    return Explanation(path=tuple(_first_choices(step)), step=step, features=_features(subject))
+    features = _features(subject)  # worked out before the nodes ask, so that it is once
+    step = _Steps(graph, models, subject, remarks or {}).of(request.model or default)
+    return Explanation(
+        path=tuple(_first_choices(step)), step=step, features=features, prompt_tokens=subject.prompt_tokens
+    )
 
 
 def render(explanation: Explanation) -> str:
@@ -53,19 +71,23 @@ class _Steps:
     graph: Graph
     models: Collection[str]
     subject: Subject
+    remarks: Mapping[str, str]
     known: dict[str, Step] = field(default_factory=dict)
 
     def of(self, name: str) -> Step:
         if name not in self.known:
-            self.known[name] = Step(name=name, kind="model") if name in self.models else self._node(name)
+            self.known[name] = self._model(name) if name in self.models else self._node(name)
         return self.known[name]
+
+    def _model(self, name: str) -> Step:
+        return Step(name=name, kind="model", why=(self.remarks[name],) if name in self.remarks else ())
 
     def _node(self, name: str) -> Step:
         if name not in self.graph:
             known = {*self.models, *self.graph}
             raise UnknownModel(f"no model or graph node is named {name!r}; {nearest(name, known)}", param="model")
         kind = kind_of(self.graph[name])
-        plan = KINDS[kind].plan(self.graph[name], self.subject)
+        plan = KINDS[kind].plan(self.graph[name], self.subject.at(name))
         return Step(name=name, kind=kind, why=plan.why, tries=tuple(self.of(to) for to in plan.order))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from deployments.graph.capability import Capabilities, Need, common
 from deployments.graph.node import Node
 from deployments.graph.subject import Subject
 from deployments.graph.wiring import Wiring
@@ -18,6 +19,18 @@ class KindSpec(Strict):
     def targets(self) -> list[tuple[Loc, str]]:
         """Return every name that the node may hand a request to, each with its place in the section."""
         raise NotImplementedError
+
+    def answering(self) -> list[str]:
+        """Return the targets whose answers clients get; any others only help (a judge, a classifier, a candidate)."""
+        return [name for _, name in self.targets()]
+
+    def needs(self) -> list[Need]:
+        """Return what the node cannot do without from its targets; checked when the config is loaded."""
+        return []
+
+    def gives(self, given: Callable[[str], Capabilities]) -> Capabilities:
+        """Return what the node gives, *given* what each target does: what all that answer have in common."""
+        return common(given(name) for name in self.answering())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,14 +5,14 @@ A new condition is a field of ``When`` and one entry of ``PREDICATES``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from deployments.graph.hours import Hours, TimeOfDay, in_hours, in_time_of_day, local_moment
 from deployments.graph.subject import Subject
-from deployments.graph.when import Counts, Scores, TimeOfDay, When
+from deployments.graph.when import Counts, Scores, When
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +33,16 @@ def within(wanted: Scores | Counts, value: float) -> bool:
     return at_least <= value and (wanted.below is None or value < wanted.below)
 
 
-def in_hours(wanted: TimeOfDay, now: datetime) -> bool:
-    """Tell whether the aware moment *now* falls into the hours, which may span midnight."""
-    at = now.astimezone(ZoneInfo(wanted.timezone)).time()
-    if wanted.start < wanted.end:
-        return wanted.start <= at < wanted.end
-    return at >= wanted.start or at < wanted.end
-
-
 def _task(wanted: tuple[str, ...], subject: Subject) -> tuple[bool, Any]:
     return subject.task.task in wanted, subject.task.task
+
+
+def _score(wanted: Mapping[str, Scores], subject: Subject) -> tuple[bool, Any]:
+    labels = subject.labels
+    scores = {label: labels.scores.get(label) for label in wanted}
+    seen = ", ".join(f"{label} {'unknown' if score is None else f'{score:.2f}'}" for label, score in scores.items())
+    held = all(score is not None and within(wanted[label], score) for label, score in scores.items())
+    return held, f"{seen} by {labels.by}"
 
 
 def _complexity(wanted: Scores, subject: Subject) -> tuple[bool, Any]:
@@ -73,25 +73,34 @@ def _header(wanted: Mapping[str, tuple[str, ...]], subject: Subject) -> tuple[bo
 
 def _time_of_day(wanted: TimeOfDay, subject: Subject) -> tuple[bool, Any]:
     now = subject.context.now
-    return in_hours(wanted, now), f"{now.astimezone(ZoneInfo(wanted.timezone)):%H:%M} {wanted.timezone}"
+    return in_time_of_day(wanted, now), f"{now.astimezone(ZoneInfo(wanted.timezone)):%H:%M} {wanted.timezone}"
+
+
+def _hours(wanted: Hours, subject: Subject) -> tuple[bool, Any]:
+    now = subject.context.now
+    return in_hours(wanted, now), local_moment(wanted.timezone, now)
 
 
 PREDICATES: Mapping[str, Predicate] = {
     "tenant": _tenant,
     "header": _header,
     "time_of_day": _time_of_day,
+    "hours": _hours,
     "has": _has,
     "language": _language,
     "prompt_tokens": _prompt_tokens,
     "task": _task,
+    "score": _score,
     "complexity": _complexity,
 }
+# What a classifier has a say in; the task stays with the rules, which know it better than a small model does.
+CLASSIFIED = frozenset({"score"})
 
 
-def holds(when: When, subject: Subject) -> bool:
-    """Tell whether every condition holds; cheap ones are asked first."""
+def holds(when: When, subject: Subject, *, but: Collection[str] = ()) -> bool:
+    """Tell whether every condition holds, *but* for some that are not asked; cheap ones are asked first."""
     given = when.given()
-    return all(PREDICATES[name](given[name], subject)[0] for name in PREDICATES if name in given)
+    return all(PREDICATES[name](given[name], subject)[0] for name in PREDICATES if name in given and name not in but)
 
 
 def verdicts(when: When, subject: Subject) -> tuple[Verdict, ...]:

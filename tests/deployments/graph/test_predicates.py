@@ -97,4 +97,4 @@ def test_cheap_conditions_are_asked_first() -> None:
     subject = Subject(chat(CODE), context())
     assert not holds(When.model_validate({"task": "code", "complexity": {"below": 1}, "tenant": "acme"}), subject)
     assert "reading" not in vars(subject)
-    assert list(PREDICATES)[-2:] == ["task", "complexity"]
+    assert list(PREDICATES)[-3:] == ["task", "score", "complexity"]

@@ -1,0 +1,32 @@
+"""The models that other servers answer for, as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
+from typing import Any
+
+from cluster.engine_settings import WIDTH
+from deployments.remote.spec import Price, RemoteSpec
+
+
+def remotes(settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for every remote model of a gateway's settings."""
+    for name, model in settings["models"].items():
+        if model.get("remote"):
+            spec = RemoteSpec.model_validate(model["remote"])
+            bounds = f"{', '.join(spec.endpoints)}; at most {spec.concurrency} requests a gateway"
+            yield from wrap(f"{name}: {remark(spec)}; {bounds}", WIDTH, subsequent_indent="    ")
+
+
+def remark(spec: RemoteSpec) -> str:
+    """Say who answers, with whose key, at what price."""
+    place = spec.key and (spec.key.file or spec.key.env)
+    key = f"with the key in {place}" if place else "without a key"
+    price = f", {_told(spec.price)}" if spec.price else ""
+    return f"answered as {spec.model} by {spec.url} {key}{price}"
+
+
+def _told(price: Price) -> str:
+    amounts = f"{price.input_per_million:g} {price.currency} in and {price.output_per_million:g} out"
+    return f"{amounts} a million tokens"

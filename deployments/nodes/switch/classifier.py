@@ -1,0 +1,176 @@
+"""The nearest of given examples: what a prompt is about, by a small embedding model, in time or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+import msgspec
+from pydantic import AfterValidator, Field, field_validator
+
+from deployments.errors import EngineFailed, FirstTokenTimeout, ServingError
+from deployments.graph.breaker import Breaker, BreakerRule
+from deployments.graph.closing import closing
+from deployments.graph.features import Prompt
+from deployments.graph.labels import Labels, Vector, centroids, nearest
+from deployments.graph.node import Node
+from deployments.graph.reading import Reading, read
+from deployments.graph.subject import Subject
+from deployments.graph.wiring import Wiring
+from deployments.quantities import Seconds
+from deployments.request import Context, Request
+from deployments.strict import Strict, fail, not_empty, problem
+
+MOST_LABELS = 32
+MOST_EXAMPLES = 32
+MOST_REMEMBERED = 4096
+# Small embedding models read some 250 tokens, which Chinese fills with as many characters.
+READ_CHARS = 200
+LEARN_S = 30.0
+_RULE = BreakerRule(consecutive=3, open=5.0, probes=1)
+
+Examples = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], AfterValidator(not_empty)]
+
+
+class ClassifierSpec(Strict):
+    """A pooling model, and for each label a few prompts that are typical of it.
+
+    ``wait`` bounds what a request waits for its label; without one in time the rules judge.
+    """
+
+    model: str = Field(min_length=1)
+    examples: dict[str, Examples]
+    wait: Seconds = Field(default=0.05, gt=0, le=5)
+
+    @field_validator("examples", mode="after")
+    @classmethod
+    def _few_enough(cls, examples: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if not 2 <= len(examples) <= MOST_LABELS:  # noqa: PLR2004
+            rule = f"has {len(examples)} labels; give from 2 to {MOST_LABELS}"
+            fail("examples", [problem((), "labels", rule, list(examples))])
+        fail("examples", [
+            problem((label,), "too_many", f"has {len(listed)} examples; give at most {MOST_EXAMPLES}", label)
+            for label, listed in examples.items() if len(listed) > MOST_EXAMPLES
+        ])  # fmt: skip
+        return examples
+
+
+@dataclass(slots=True)
+class Learned:
+    """What outlives a graph: the centroids once they are known, and the labels of prompts seen lately."""
+
+    centroids: Mapping[str, Vector] | None = None
+    learning: bool = False
+    seen: OrderedDict[bytes, Labels] = field(default_factory=OrderedDict)
+    breaker: Breaker = field(default_factory=Breaker)
+
+
+class Classifier:
+    """Asks the pooling model for the node *name*; a graph with the same examples keeps what was learned."""
+
+    def __init__(self, name: str, spec: ClassifierSpec, wiring: Wiring) -> None:
+        self._name, self._spec, self._wiring = name, spec, wiring
+        made = hashlib.blake2b(spec.model_dump_json(exclude={"wait"}).encode(), digest_size=16).hexdigest()
+        self._learned = wiring.remembered(f"classifier {made}", Learned, Learned)
+
+    async def labels(self, subject: Subject) -> Labels | None:
+        """Return how the prompt scores, None where that is not known in time."""
+        text = asked(subject.reading)
+        key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+        if (seen := self._learned.seen.get(key)) is not None:
+            self._learned.seen.move_to_end(key)
+            return seen
+        known = self._learned.centroids
+        if known is None:
+            self._learn(subject.context)
+            return None
+        vectors = await self._vectors([text], subject.context, self._spec.wait)
+        if vectors is None:
+            return None
+        return self._kept(key, nearest(vectors[0], known, self._spec.model))
+
+    def _learn(self, context: Context) -> None:
+        """Begin to find out where the labels lie, unless that is under way; no request waits for it."""
+        if not self._learned.learning:
+            learning = self._learn_centroids(replace(context, deadline_s=float("inf")))
+            self._learned.learning = self._wiring.background.start(learning, name=f"{self._name} learns its labels")
+
+    async def _learn_centroids(self, context: Context) -> None:
+        try:
+            listed = [(label, asked(_reading(text))) for label, texts in self._spec.examples.items() for text in texts]
+            vectors = await self._vectors([text for _, text in listed], context, LEARN_S)
+            if vectors is not None:
+                by_label: dict[str, list[Vector]] = {label: [] for label in self._spec.examples}
+                for (label, _), vector in zip(listed, vectors, strict=True):
+                    by_label[label].append(vector)
+                self._learned.centroids = centroids(by_label)
+        finally:
+            self._learned.learning = False
+
+    def _kept(self, key: bytes, labels: Labels) -> Labels:
+        self._learned.seen[key] = labels
+        if len(self._learned.seen) > MOST_REMEMBERED:
+            self._learned.seen.popitem(last=False)
+        return labels
+
+    async def _vectors(self, texts: list[str], context: Context, limit_s: float) -> list[Vector] | None:
+        """Return the model's vectors, None where they do not come in time; a model that is away is left alone."""
+        clock, breaker = self._wiring.clock, self._learned.breaker
+        given = breaker.admit(_RULE, clock())
+        if given is None:
+            return None
+        own = context.enter(self._name).fork(f"{self._name}.classifier")
+        own = replace(own, deadline_s=min(context.deadline_s, clock() + limit_s))
+        try:
+            with self._wiring.edge(self._name, self._spec.model):
+                vectors = await _embedded(self._wiring.node(self._spec.model), texts, own, limit_s)
+        except ServingError:
+            breaker.failed(given, _RULE, clock())
+            return None
+        except BaseException:
+            breaker.dropped(given)
+            raise
+        breaker.answered(given, _RULE)
+        breaker.succeeded(given, clock())
+        return vectors
+
+
+class _Vector(msgspec.Struct):
+    embedding: list[float]
+
+
+class _Vectors(msgspec.Struct):
+    data: list[_Vector]
+
+
+_decoder = msgspec.json.Decoder(_Vectors)
+
+
+def asked(reading: Reading) -> str:
+    """Return the beginning of what the client asks, code blocks aside."""
+    return (reading.ask.strip() or reading.text.strip())[:READ_CHARS] or "nothing"
+
+
+def _reading(text: str) -> Reading:
+    return read(Prompt(text=text, question=text))
+
+
+async def _embedded(node: Node, texts: list[str], context: Context, limit_s: float) -> list[Vector]:
+    body = {"input": texts, "encoding_format": "float"}
+    request, answer = Request(endpoint="embeddings", model="", body=body), b""
+    try:
+        async with asyncio.timeout(limit_s), closing(node(request, context)) as frames:
+            async for frame in frames:
+                answer += frame.data
+        vectors: list[Vector] = [one.embedding for one in _decoder.decode(answer).data]
+    except TimeoutError as error:
+        raise FirstTokenTimeout(f"no vectors within {limit_s:g} s") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise EngineFailed("the classifier's model answered with something else than vectors") from error
+    if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
+        raise EngineFailed("the classifier's model answered with vectors that do not fit")
+    return vectors

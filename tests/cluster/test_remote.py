@@ -1,0 +1,131 @@
+"""Models that other servers answer for, in a document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from cluster.changes import changes
+from cluster.cli import app
+from cluster.report import report
+from deployments.gateway.settings import GatewaySettings
+from tests.cluster.builders import LAPTOP, complaints, document, model, planned
+
+CLOUD: dict[str, Any] = {
+    "family": "remote",
+    "url": "https://api.example.com/v1",
+    "model": "gpt-x",
+    "key": {"env": "CLOUD_KEY"},
+    "price": {"input_per_million": 0.5, "output_per_million": 1.5},
+}
+HOSTS = {"remote_hosts": ["api.example.com"]}
+
+
+def hybrid(graph: dict[str, Any] | None = None, **cloud: Any) -> dict[str, Any]:
+    """Return a document with a pool, a remote model, and a fallback from one to the other."""
+    models = {"dense": model(), "cloud": {**CLOUD, **cloud}}
+    return document(models=models, graph=graph or {"auto": {"fallback": ["dense", "cloud"]}}, gateway=HOSTS)
+
+
+def test_there_is_no_pool_for_it() -> None:
+    """No engine, no replica, no application; the gateway is told all that it needs, and no key."""
+    plan = planned(hybrid())
+    assert [pool.name for pool in plan.pools] == ["dense"]
+    settings = GatewaySettings.model_validate(plan.gateway.settings)
+    assert settings.remotes()["cloud"].url == "https://api.example.com/v1"
+    assert plan.gateway.settings["models"]["cloud"]["remote"]["key"] == {"env": "CLOUD_KEY"}
+
+
+def test_a_document_of_remote_models_alone() -> None:
+    """A gateway with no engine behind it is a deployment, too."""
+    plan = planned(document(models={"cloud": CLOUD}, gateway=HOSTS))
+    assert plan.pools == ()
+    assert plan.gateway.settings["default"] == "cloud"
+
+
+def test_a_host_that_is_not_named() -> None:
+    """Says where to name it."""
+    bare = hybrid()
+    del bare["gateway"]
+    assert complaints(bare) == [
+        'models.cloud.url: "https://api.example.com/v1" is on api.example.com, which gateway.remote_hosts does not '
+        "name; add it there"
+    ]
+
+
+def test_slips_are_told_like_those_of_pools() -> None:
+    """With the nearest key, and beside everything else that is wrong."""
+    slip = hybrid(urll="x", concurrency=0)
+    slip["models"]["dense"]["max_waitng"] = 1
+    assert complaints(slip) == [
+        "models.cloud.concurrency: 0 is less than 1",
+        "models.cloud.urll: is not a known key; did you mean url? known: concurrency, endpoints, family, key, "
+        "logprobs, media, model, price, timeout, url",
+        "models.dense.max_waitng: is not a known key; did you mean max_waiting? known: adapters, drain, engine, "
+        "failover, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
+    ]
+
+
+def test_the_report_tells_who_answers_with_which_key_at_what_price() -> None:
+    """One line a model."""
+    text = " ".join(line.text.strip() for line in report(planned(hybrid()), LAPTOP, "x"))
+    assert (
+        "cloud: answered as gpt-x by https://api.example.com/v1 with the key in CLOUD_KEY, 0.5 usd in and 1.5 out a "
+        "million tokens; chat; at most 64 requests a gateway" in text
+    )
+
+
+def test_changes_reach_the_gateways_in_place() -> None:
+    """No engine restarts for another server."""
+    found = changes(planned(hybrid()), planned(hybrid(model="gpt-y")))
+    assert [(change.what, change.restarts) for change in found] == [
+        ("models.cloud: is another, answered by another server", False)
+    ]
+
+
+def test_explain_names_the_server(tmp_path: Path) -> None:
+    """A path that leads out of the house says so."""
+    file = tmp_path / "tercet.yaml"
+    file.write_text(
+        "models:\n"
+        "  cloud: {family: remote, url: 'https://api.example.com/v1', model: gpt-x}\n"
+        "gateway: {remote_hosts: [api.example.com]}\n"
+    )
+    told = CliRunner().invoke(app, ["explain", str(file), "--prompt", "hi"])
+    assert told.exit_code == 0, told.output
+    assert "answered as gpt-x by https://api.example.com/v1 without a key" in told.output
+
+
+def test_a_node_may_need_what_a_remote_model_gives_or_not() -> None:
+    """The message names the node, the model, and the way out."""
+    graph = {
+        "quick": {"cascade": [{"to": "outside", "accept": {"mean_logprob": -0.8}}, {"to": "dense"}]},
+        "outside": {"fallback": ["dense", "cloud"]},
+    }
+    document_ = {**hybrid(graph), "default": "quick"}
+    assert complaints(document_) == [
+        "graph.quick.cascade[0].accept.mean_logprob: quick needs log-probabilities from outside, which leads to cloud; "
+        "cloud gives none; write `logprobs: true` there if its server does"
+    ]
+    planned({**hybrid(graph, logprobs=True), "default": "quick"})
+
+
+def test_a_case_for_images_leads_to_who_takes_them() -> None:
+    """Else every request that it is for would be refused."""
+    cases = {"switch": [{"when": {"has": "images"}, "to": "cloud"}, {"to": "dense"}]}
+    assert complaints(hybrid({"auto": cases})) == [
+        "graph.auto.switch[0].to: auto needs answers to images from cloud; cloud takes none until its media.images "
+        "says how many"
+    ]
+    planned(hybrid({"auto": cases}, media={"images": 2}))
+
+
+def test_judges_speak() -> None:
+    """A pooling model judges nobody."""
+    models = {"dense": model(), "embed": model(family="pooling", source="demo/embedding")}
+    graph = {"best": {"ensemble": ["dense", "dense"], "choose": "judge", "judge": "embed"}}
+    assert complaints(document(models=models, graph=graph, default="best")) == [
+        "graph.best.judge: best needs text from embed; embed gives none"
+    ]
