@@ -1,15 +1,19 @@
 """From a plan to Ray Serve applications: one for the gateway, one for each pool.
 
-Serve restarts every replica of an application when a byte of its arguments, policy or router configuration changes, so
-an engine's arguments hold only what it must restart for and everything else travels in ``user_config``.
+An engine's arguments hold only what it must restart for, and everything else travels in ``user_config``. A deployment's
+version is made of its arguments: Serve, which by itself would give each deployment of an application another version
+and restart all its replicas, then hands a new ``user_config`` to those that run.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +23,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autoscale.controller.serve_settings import autoscaling_config
 from cluster.plan import GatewayPlan, Plan, PoolPlan
+from cluster.run_state import state_dir
 from deployments.engines.cpu_settings import replica_environment
 from deployments.gateway.app import build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.settings import GatewaySettings
 from deployments.pool.adapter_orders import AdapterOrders
+from deployments.pool.failover import Failover
 from deployments.pool.heartbeat import Heartbeat
 from deployments.pool.last_view import LastView
 from deployments.pool.links import Links
@@ -73,9 +79,10 @@ class GatewayReplica:
     Serve asks for the application before it hands over the settings, hence the Front.
     """
 
-    async def __init__(self) -> None:  # type: ignore[misc]  # Serve awaits it
+    async def __init__(self, state_dir: str) -> None:  # type: ignore[misc]  # Serve awaits it
         configure(sys.__stderr__ or sys.stderr)  # Serve puts a buffer of a thousand lines in place of sys.stderr
         self._name = serve.get_replica_context().replica_id.unique_id
+        self._state_dir = Path(state_dir)
         self._view, self._links = LastView(), Links()
         self._loop = asyncio.get_running_loop()
         self._gateway: Gateway | None = None
@@ -92,7 +99,15 @@ class GatewayReplica:
             self._gateway.reconfigure(settings)
             return
         transport = PoolTransport(self._view.fresh, self._links)
-        gateway = Gateway(settings, transport, name=self._name, fleet=self._view.latest, traces=from_environment())
+        gateway = Gateway(
+            settings,
+            transport,
+            name=self._name,
+            fleet=self._view.latest,
+            traces=from_environment(),
+            records=self._state_dir / "records",
+        )
+        transport.failover = Failover(allowed=gateway.fails_over, count=gateway.metrics.failover)
         self._gateway, self._front.app = gateway, build_app(gateway, AdapterOrders(CONTROLLER))
         self._heartbeat = Heartbeat(
             CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._take
@@ -136,7 +151,13 @@ def gateway_app(gateway: GatewayPlan) -> serve.Application:
         ray_actor_options={"num_cpus": 0},
         logging_config=QUIET,
     )
-    return replica.bind()
+    return _versioned(replica).bind(str(state_dir(gateway.port)))
+
+
+def _versioned(deployment: serve.Deployment, arguments: Mapping[str, Any] | None = None) -> serve.Deployment:
+    """Give *deployment* the version that follows from its arguments and from this program's own."""
+    told = json.dumps([package_version("tercet"), arguments or {}], sort_keys=True)
+    return deployment.options(version=hashlib.sha256(told.encode()).hexdigest()[:16], _internal=True)
 
 
 def pool_app(
@@ -179,7 +200,7 @@ def pool_app(
     root = serve.deployment(PoolRoot).options(
         name="Root", autoscaling_config=NEVER, ray_actor_options={"num_cpus": 0}, logging_config=QUIET
     )
-    return root.bind(engine.bind(spec))
+    return _versioned(root).bind(_versioned(engine, spec).bind(spec))
 
 
 def _executor(pool: PoolPlan) -> dict[str, Any]:
@@ -209,16 +230,20 @@ def _ray_actor_options(pool: PoolPlan) -> dict[str, Any]:
 
 def applications(plan: Plan, *, state_dir: Path, cache: str | None) -> list[serve.RunTarget]:
     """Return every application; the gateway is first so that /health answers while pools load."""
+    return [gateway_target(plan.gateway), *pool_targets(plan, plan.pools, state_dir=state_dir, cache=cache)]
+
+
+def pool_targets(plan: Plan, pools: Sequence[PoolPlan], *, state_dir: Path, cache: str | None) -> list[serve.RunTarget]:
+    """Return the applications of some of a plan's pools."""
     folders = plan.gateway.settings["admin"]["adapters_from"]
-    pools = (
+    return [
         serve.RunTarget(
             target=pool_app(pool, state_dir=state_dir, cache=cache, adapters_from=folders),
             name=application_of(pool.name),
             route_prefix=None,
         )
-        for pool in plan.pools
-    )
-    return [gateway_target(plan.gateway), *pools]
+        for pool in pools
+    ]
 
 
 def gateway_target(gateway: GatewayPlan) -> serve.RunTarget:

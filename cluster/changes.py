@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.plan import GatewayPlan, Plan, PoolPlan
-from cluster.problems import shown
+from cluster.problems import Loc, path_of, shown
+from deployments.graph.compile import kind_of
+from deployments.graph.spec import parse
 
 # Fields of a pool's plan, and the key of the document that each comes from.
 RESTARTING: Mapping[str, str] = {
@@ -32,6 +34,7 @@ IN_PLACE: Mapping[str, str] = {
     "max_waiting": "max_waiting",
     "adapters": "adapters",
     "drain_s": "drain",
+    "failover": "failover",
     "ttft_p95_s": "slo.ttft_p95",
     "tpot_p95_s": "slo.tpot_p95",
 }
@@ -80,9 +83,21 @@ def _gateway(old: GatewayPlan, new: GatewayPlan) -> Iterator[Change]:
             yield Change(what=f"gateway.{field}: {was} -> {is_now}; takes a new start of everything", restarts=True)
     if old.replicas != new.replicas:
         yield Change(what=f"gateway.replicas: {old.replicas} -> {new.replicas}", restarts=False)
+    yield from _remotes(_remote_models(old), _remote_models(new))
     for key in sorted(old.settings.keys() | new.settings.keys()):
         if key != "models" and old.settings.get(key) != new.settings.get(key):
             yield from _setting(key, old.settings.get(key), new.settings.get(key))
+
+
+def _remote_models(gateway: GatewayPlan) -> dict[str, Any]:
+    return {name: model["remote"] for name, model in gateway.settings["models"].items() if model.get("remote")}
+
+
+def _remotes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            how = "is new" if name not in old else "goes; its calls end" if name not in new else "is another"
+            yield Change(what=f"models.{name}: {how}, answered by another server", restarts=False)
 
 
 def _setting(key: str, old: Any, new: Any) -> Iterator[Change]:
@@ -91,9 +106,24 @@ def _setting(key: str, old: Any, new: Any) -> Iterator[Change]:
         yield Change(what=f"{path}: {shown(old)} -> {shown(new)}", restarts=False)
         return
     for name in sorted(old.keys() | new.keys()):
-        if old.get(name) != new.get(name):
-            how = "is new" if name not in old else "goes" if name not in new else "is another"
-            yield Change(what=f"graph.{name}: {how}", restarts=False)
+        if name not in old or name not in new:
+            yield Change(what=f"{path_of(('graph', name))}: {'goes' if name in old else 'is new'}", restarts=False)
+        elif (was := kind_of(parse(old[name]))) != (is_now := kind_of(parse(new[name]))):
+            yield Change(what=f"{path_of(('graph', name))}: was a {was}, is a {is_now}", restarts=False)
+        else:
+            yield from _node(("graph", name), old[name], new[name])
+
+
+def _node(loc: Loc, old: Any, new: Any) -> Iterator[Change]:
+    """Yield every value that differs inside a graph node; a list of another length is another list."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys((*old, *new)):
+            yield from _node((*loc, key), old.get(key), new.get(key))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for at, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _node((*loc, at), one, other)
+    elif old != new:
+        yield Change(what=f"{path_of(loc)}: {shown(old)} -> {shown(new)}", restarts=False)
 
 
 def _autoscale(old: Plan, new: Plan) -> Iterator[Change]:

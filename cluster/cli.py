@@ -9,7 +9,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-COMMANDS = ("serve", "check", "explain", "status", "down", "distill", "quantize")
+COMMANDS = (
+    "serve",
+    "apply",
+    "check",
+    "explain",
+    "graph",
+    "replay",
+    "status",
+    "down",
+    "distill",
+    "quantize",
+    "compare",
+    "canary",
+)
 
 
 class _OnDemand(TyperGroup):

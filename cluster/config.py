@@ -5,18 +5,19 @@ Cross-field rules (names that exist, cycles, bounds) are in ``resolve``; here is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import served_name
 from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec
-from deployments.media import MediaSpec
+from deployments.media import Host, MediaSpec
 from deployments.quantities import Bytes, Seconds
+from deployments.remote.spec import RemoteSpec
 
 
 class Strict(BaseModel):
@@ -67,6 +68,20 @@ class ModelSpec(Strict):
     slo: Slo = Slo()
     max_waiting: Count = 64
     drain: Seconds = 900.0
+    failover: bool = True
+
+
+def model_section(value: Any) -> ModelSpec | RemoteSpec:
+    """Read a model's section as its family has it: a pool, or a model that another server answers for."""
+    if isinstance(value, ModelSpec | RemoteSpec):
+        return value
+    remote = isinstance(value, Mapping) and value.get("family") == "remote"
+    return (RemoteSpec if remote else ModelSpec).model_validate(value)
+
+
+AnyModel = Annotated[
+    ModelSpec | RemoteSpec, PlainValidator(model_section, json_schema_input_type=ModelSpec | RemoteSpec)
+]
 
 
 class GatewaySpec(Strict):
@@ -78,21 +93,27 @@ class GatewaySpec(Strict):
     max_body: Bytes = 8 * 2**20
     request_timeout: Seconds = Field(default=600.0, gt=0)
     admin: AdminSettings = AdminSettings()
+    remote_hosts: tuple[Host, ...] = ()
 
 
 class Config(Strict):
     """A whole Tercet document."""
 
-    models: dict[str, ModelSpec] = Field(min_length=1)
+    models: dict[str, AnyModel] = Field(min_length=1)
     graph: dict[str, NodeSpec] = Field(default_factory=dict)
     default: str | None = None
     gateway: GatewaySpec = GatewaySpec()
     autoscale: AutoscaleSpec = AutoscaleSpec()
 
+    def pools(self) -> dict[str, ModelSpec]:
+        """Return the models that this cluster runs engines for."""
+        return {name: model for name, model in self.models.items() if isinstance(model, ModelSpec)}
 
-def model_names(models: Mapping[str, ModelSpec]) -> list[str]:
+
+def model_names(models: Mapping[str, ModelSpec | RemoteSpec]) -> list[str]:
     """Return every name of a model that clients and graph nodes may use, adapters included."""
-    return [served_name(name, adapter) for name, model in models.items() for adapter in ("", *model.adapters)]
+    adapters = {name: model.adapters if isinstance(model, ModelSpec) else {} for name, model in models.items()}
+    return [served_name(name, adapter) for name, named in adapters.items() for adapter in ("", *named)]
 
 
 def known_keys(loc: Sequence[str | int]) -> list[str]:
@@ -106,7 +127,12 @@ def known_keys(loc: Sequence[str | int]) -> list[str]:
 def _below(section: Any, part: str | int) -> Any:
     if _is_section(section):
         return section.model_fields[part].annotation
-    return next((inner for inner in get_args(section) if _is_section(inner)), None)
+    return next(_sections_in(section), None)
+
+
+def _sections_in(annotation: Any) -> Iterator[Any]:
+    for inner in get_args(annotation):
+        yield from [inner] if _is_section(inner) else _sections_in(inner)
 
 
 def _is_section(annotation: Any) -> bool:

@@ -23,8 +23,9 @@ import httpx
 from cluster.failure import cause
 from cluster.local_environment import credentials, environment
 from cluster.obstacles import CannotServeError
-from cluster.plan import Plan
+from cluster.plan import Plan, PoolPlan
 from cluster.run_state import RunState, claimed, clear, read, this_run, write
+from cluster.running_plan import RunningPlan, keep
 
 NAMESPACE = "tercet"
 OBJECT_STORE_BYTES = 256 * 2**20
@@ -79,7 +80,7 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
     from autoscale.controller.fleet_controller import FleetController  # noqa: PLC0415
     from cluster.app import CONTROLLER, applications, fleet_pools  # noqa: PLC0415
 
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it speaks of its own start as well
     with _in_one_sentence("starting Ray Serve"):
         serve.start(
             proxy_location="EveryNode",
@@ -105,11 +106,16 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
             .remote()
         )
         ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
-        serve.run_many(
-            applications(plan, state_dir=directory, cache=cache),
-            wait_for_ingress_deployment_creation=False,
-            wait_for_applications_running=False,
-        )
+        run(applications(plan, state_dir=directory, cache=cache))
+    keep(directory, RunningPlan(plan=plan, cache=cache))
+
+
+def run(targets: Sequence[Any]) -> None:
+    """Deploy applications, anew or again; returns before they are ready."""
+    from ray import serve  # noqa: PLC0415
+
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    serve.run_many(targets, wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
 
 
 @contextlib.contextmanager
@@ -140,6 +146,26 @@ def fleet_status(deadline_s: float = 5.0) -> dict[str, Any]:
             "the fleet controller does not answer: it restarts by itself within seconds; try again."
         ) from error
     return status
+
+
+def steer_canary(node: str, action: str, deadline_s: float = 15.0) -> None:
+    """Have the fleet controller hold, resume, promote, roll back or restart a canary.
+
+    Raises CannotServeError when there is no such canary, when it cannot be done now, or when nobody answers in time.
+    """
+    import ray  # noqa: PLC0415
+
+    from cluster.app import CONTROLLER  # noqa: PLC0415
+
+    try:
+        controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
+        refused: str = ray.get(controller.steer_canary.remote(node, action), timeout=deadline_s)
+    except (ray.exceptions.RayError, ValueError) as error:
+        raise CannotServeError(
+            "the fleet controller does not answer: it restarts by itself within seconds; try again."
+        ) from error
+    if refused:
+        raise CannotServeError(f"{refused}.")
 
 
 def deployment_failures() -> Mapping[str, str]:
@@ -178,6 +204,59 @@ def attached(directory: Path) -> Iterator[RunState]:
         ray.shutdown()
 
 
+class AttachedCluster:
+    """The cluster that this process is connected to, its engines' state in *directory*, as a rollout acts on it."""
+
+    def __init__(self, directory: Path, *, cache: str | None) -> None:
+        self._directory = directory
+        self._cache = cache
+
+    def configure(self, plan: Plan) -> None:
+        """Tell the fleet controller pools, bounds and targets."""
+        import ray  # noqa: PLC0415
+
+        from cluster.app import CONTROLLER, fleet_pools  # noqa: PLC0415
+
+        with _in_one_sentence("configuring the fleet controller"):
+            controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
+            ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
+
+    def deploy_pools(self, plan: Plan, pools: Sequence[PoolPlan]) -> None:
+        """Start pools, or hand running ones what is new."""
+        from cluster.app import pool_targets  # noqa: PLC0415
+
+        with _in_one_sentence("deploying pools"):
+            run(pool_targets(plan, pools, state_dir=self._directory, cache=self._cache))
+
+    def deploy_gateway(self, plan: Plan) -> None:
+        """Hand the gateways graph and limits."""
+        from cluster.app import gateway_target  # noqa: PLC0415
+
+        with _in_one_sentence("handing the settings to the gateways"):
+            run([gateway_target(plan.gateway)])
+
+    def remove_pools(self, names: Sequence[str]) -> None:
+        """Drain and stop pools; they go on draining when this returns."""
+        from ray import serve  # noqa: PLC0415
+
+        from deployments.pool.transport import application_of  # noqa: PLC0415
+
+        with _in_one_sentence("removing pools"):
+            for name in names:
+                serve.delete(application_of(name), _blocking=False)
+
+    def failures(self) -> Mapping[str, str]:
+        """Return, by pool, why one could not be started."""
+        from deployments.pool.transport import application_of  # noqa: PLC0415
+
+        found = deployment_failures()
+        return {pool: found[application_of(pool)] for pool in fleet_status()["pools"] if application_of(pool) in found}
+
+    def status(self) -> Mapping[str, Any]:
+        """Return the fleet controller's status."""
+        return fleet_status()
+
+
 def take_down(plan: Plan, *, drain_s: float, hurry: threading.Event) -> None:
     """Refuse new requests, let running ones finish within *drain_s* or until *hurry* is set, then delete everything.
 
@@ -189,11 +268,7 @@ def take_down(plan: Plan, *, drain_s: float, hurry: threading.Event) -> None:
     from cluster.app import GATEWAY_APP, gateway_target  # noqa: PLC0415
 
     settings = {**plan.gateway.settings, "draining": True}
-    serve.run_many(
-        [gateway_target(replace(plan.gateway, settings=settings))],
-        wait_for_ingress_deployment_creation=False,
-        wait_for_applications_running=False,
-    )
+    run([gateway_target(replace(plan.gateway, settings=settings))])
     until = time.monotonic() + drain_s
     quiet = 0
     while quiet < QUIET_READINGS and time.monotonic() < until and not hurry.wait(1.0):
@@ -206,7 +281,8 @@ def take_down(plan: Plan, *, drain_s: float, hurry: threading.Event) -> None:
 def _in_flight() -> int:
     """Count the requests that gateways report as under way; an unknown number counts as one."""
     try:
-        return sum(pool["in_flight"] or 0 for pool in fleet_status()["pools"].values())
+        status = fleet_status()
+        return sum(one["in_flight"] or 0 for one in (*status["pools"].values(), *status["elsewhere"].values()))
     except CannotServeError:
         return 1
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from cluster.drawing.wording import label, options
 from deployments.adapters import served_name
 from deployments.graph.compile import kind_of
 from deployments.graph.spec import parse, parse_graph, targets
@@ -32,30 +33,16 @@ def _drawn(name: str, graph: Mapping[str, Any], why: str, depth: int, drawn: set
     if name not in graph:
         yield f"{indent}{why}{name}"
         return
-    kind = kind_of(parse(graph[name]))
+    spec = parse(graph[name])
+    kind = kind_of(spec)
     if name in drawn:
         yield f"{indent}{why}{name} ({kind}, see above)"
         return
     drawn.add(name)
-    options = {key: value for key, value in graph[name].items() if key != kind and value}
-    yield f"{indent}{why}{name} ({kind}{', ' + bare(options) if options else ''})"
-    for reason, to in _edges(name, graph):
-        yield from _drawn(to, graph, reason, depth + 1, drawn)
-
-
-def _edges(name: str, graph: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for loc, to in targets(parse(graph[name])):
-        entry: Any = graph[name]
-        for part in loc[:2]:
-            entry = entry[part]
-        when = entry.get("when") if isinstance(entry, Mapping) else None
-        otherwise = "otherwise -> " if isinstance(entry, Mapping) else ""
-        yield (f"when {bare(when)} -> " if when else otherwise), to
-
-
-def bare(value: Mapping[str, Any]) -> str:
-    """Write a mapping on one line without its braces."""
-    return flow(value)[1:-1]
+    yield f"{indent}{why}{name} ({', '.join((kind, *options(spec)))})"
+    for loc, to in targets(spec):
+        reason = label(spec, loc)
+        yield from _drawn(to, graph, f"{reason} -> " if reason else "", depth + 1, drawn)
 
 
 def flow(value: Any) -> str:

@@ -9,11 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cluster.config import Config, ModelSpec
+from cluster.config import Config, ModelSpec, model_section
 from cluster.problems import Loc, Problem, problem_of
 from deployments.adapters import served_name
 from deployments.graph.kind import KindSpec
 from deployments.graph.spec import parse, targets
+from deployments.nodes.registry import KINDS
+from deployments.remote.spec import RemoteSpec
 
 _UNREADABLE = (ValidationError, RecursionError)
 
@@ -22,11 +24,13 @@ _UNREADABLE = (ValidationError, RecursionError)
 class Parts:
     """Models and graph nodes that make sense on their own, and where the document did not.
 
+    ``models`` are those that engines of this cluster serve, ``remotes`` the others.
     ``edges`` are all names that graph nodes lead to, broken nodes included: the node, the place in it, the name.
     """
 
     raw: Mapping[str, Any]
     models: Mapping[str, ModelSpec] = field(default_factory=dict)
+    remotes: Mapping[str, RemoteSpec] = field(default_factory=dict)
     graph: Mapping[str, KindSpec] = field(default_factory=dict)
     edges: tuple[tuple[str, Loc, str], ...] = ()
     broken: frozenset[Loc] = frozenset()
@@ -63,14 +67,16 @@ def read(raw: Mapping[str, Any]) -> tuple[Config | None, Parts, list[Problem]]:
 
 def _parts(raw: Mapping[str, Any], broken: frozenset[Loc]) -> Parts:
     mended = _without(raw, broken)
-    models = {name: spec for name, value in _named(mended, "models") if (spec := _model(value)) is not None}
+    known = {name: spec for name, value in _named(mended, "models") if (spec := _model(value)) is not None}
+    models = {name: spec for name, spec in known.items() if isinstance(spec, ModelSpec)}
+    remotes = {name: spec for name, spec in known.items() if isinstance(spec, RemoteSpec)}
     graph = {name: node for name, value in _named(raw, "graph") if (node := _node(value)) is not None}
     edges = tuple(
         (name, loc, to)
         for name, value in _named(raw, "graph")
         for loc, to in (targets(graph[name]) if name in graph else _written_targets(value))
     )
-    return Parts(raw=raw, models=models, graph=graph, edges=edges, broken=broken)
+    return Parts(raw=raw, models=models, remotes=remotes, graph=graph, edges=edges, broken=broken)
 
 
 def _without(raw: Mapping[str, Any], broken: frozenset[Loc]) -> Mapping[str, Any]:
@@ -85,9 +91,9 @@ def _without(raw: Mapping[str, Any], broken: frozenset[Loc]) -> Mapping[str, Any
     return mended
 
 
-def _model(value: Any) -> ModelSpec | None:
+def _model(value: Any) -> ModelSpec | RemoteSpec | None:
     try:
-        return ModelSpec.model_validate(value)
+        return model_section(value)
     except _UNREADABLE:
         return None
 
@@ -101,7 +107,10 @@ def _node(value: Any) -> KindSpec | None:
 
 def _written_targets(node: Any) -> Iterator[tuple[Loc, str]]:
     """Yield what looks like a target in a node that cannot be read: a listed name, or a ``to``."""
-    for kind, entries in _mapping(node).items():
+    written = _mapping(node)
+    # Beside the kind, lists are options; where no kind is known it may be any of them.
+    for kind in [key for key in written if key in KINDS] or written:
+        entries = written[kind]
         for at, entry in enumerate(entries if isinstance(entries, list) else []):
             if isinstance(entry, str):
                 yield (kind, at), entry

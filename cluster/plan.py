@@ -28,7 +28,7 @@ class PoolPlan:
     ``cpus``, ``gpus`` and ``memory`` (bytes) are their sums. ``pinned_cores`` is how many cores of its node a replica
     binds for itself alone, ``None`` where replicas share the cores and bind none. ``slots`` is how many sequences a
     replica runs at once, ``max_waiting`` how many more it holds. ``drain_s``, ``ttft_p95_s`` and ``tpot_p95_s`` are
-    in seconds.
+    in seconds. ``failover`` says whether a broken stream goes on at another replica.
     """
 
     name: str
@@ -53,6 +53,7 @@ class PoolPlan:
     drain_s: float
     ttft_p95_s: float | None
     tpot_p95_s: float | None
+    failover: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

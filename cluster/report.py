@@ -12,6 +12,7 @@ from cluster.fit import inventory
 from cluster.media_report import media
 from cluster.outline import outline
 from cluster.plan import GatewayPlan, Machine, Plan, PoolPlan
+from cluster.remote_report import remotes
 
 _COLUMNS = ("name", "family", "runtime", "source", "replicas", "one replica", "cores", "slots", "waiting", "drain")
 
@@ -34,6 +35,8 @@ def report(plan: Plan, nodes: Sequence[Machine], name: str, preload: Sequence[st
         yield from _section("environment of the engines", processes(plan.pools, preload))
     if any(media(plan.pools)):
         yield from _section("media", media(plan.pools))
+    if any(remotes(plan.gateway.settings)):
+        yield from _section("remote models", remotes(plan.gateway.settings))
     yield from _section(f"graph, default {plan.gateway.settings['default']}", outline(plan.gateway.settings))
     yield from _section("gateway", _gateway(plan.gateway))
     yield from _section("what a change restarts", _changes())

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from cluster.checks.adapters import misfit
+from cluster.checks.composition import unmet
 from cluster.checks.drain import too_short
 from cluster.checks.engine import ill_equipped
+from cluster.checks.hedges import futile
 from cluster.checks.names import circular, dangling, default_of, misnamed
 from cluster.checks.quantized import unaccelerated
 from cluster.checks.reach import unreachable
+from cluster.checks.remote import uncallable
 from cluster.checks.replicas import contradictory
 from cluster.checks.source import Look, look_here, sourceless
 from cluster.checks.work import mixed
@@ -24,6 +27,7 @@ from cluster.pools import Layout, lay_out
 from cluster.problems import Problem, path_of
 from cluster.sizing import arguments_of, device_of, holds_adapters
 from deployments.graph.spec import dump
+from deployments.remote.spec import RemoteSpec
 
 
 def resolve_file(path: Path, nodes: Sequence[Machine]) -> Plan | list[Problem]:
@@ -75,6 +79,8 @@ def _contradictions(parts: Parts, nodes: Sequence[Machine], look: Look) -> Itera
     yield from dangling(parts)
     yield from circular(parts)
     yield from mixed(parts)
+    yield from unmet(parts)
+    yield from uncallable(parts)
 
 
 def _placeable(parts: Parts, nodes: Sequence[Machine]) -> dict[str, ModelSpec]:
@@ -103,10 +109,15 @@ def in_order(problems: Iterable[Problem], document: Mapping[str, Any]) -> list[P
 
 def _plan(config: Config, layout: Layout, nodes: Sequence[Machine]) -> Plan:
     return Plan(
-        pools=tuple(_pool(name, model, layout, nodes) for name, model in config.models.items()),
+        pools=tuple(_pool(name, model, layout, nodes) for name, model in config.pools().items()),
         gateway=_gateway(config),
         autoscale=config.autoscale.model_dump(mode="json"),
-        notes=(*layout.notes, *unreachable(config.graph), *unaccelerated(config.models, nodes)),
+        notes=(
+            *layout.notes,
+            *unreachable(config.graph),
+            *futile(config.graph, config.pools()),
+            *unaccelerated(config.pools(), nodes),
+        ),
     )
 
 
@@ -136,6 +147,7 @@ def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine])
         drain_s=model.drain,
         ttft_p95_s=model.slo.ttft_p95,
         tpot_p95_s=model.slo.tpot_p95,
+        failover=model.failover,
     )
 
 
@@ -146,20 +158,27 @@ def _gateway(config: Config) -> GatewayPlan:
         port=gateway.port,
         replicas=gateway.replicas,
         settings={
-            "models": {
-                name: {
-                    "family": model.family,
-                    "min_replicas": model.replicas.min,
-                    "media": model.media.model_dump(mode="json"),
-                    "adapters": list(model.adapters),
-                    "lora": holds_adapters(model),
-                }
-                for name, model in config.models.items()
-            },
+            "models": {name: _entry(model) for name, model in config.models.items()},
             "graph": {name: dump(node) for name, node in config.graph.items()},
             "default": config.default,
             "max_body": gateway.max_body,
             "request_timeout": gateway.request_timeout,
             "admin": gateway.admin.model_dump(mode="json"),
+            "remote_hosts": list(gateway.remote_hosts),
         },
     )
+
+
+def _entry(model: ModelSpec | RemoteSpec) -> dict[str, Any]:
+    """Return what gateways are told of a model."""
+    media = model.media.model_dump(mode="json")
+    if isinstance(model, RemoteSpec):
+        return {"family": model.family, "media": media, "remote": model.model_dump(mode="json", exclude_none=True)}
+    return {
+        "family": model.family,
+        "min_replicas": model.replicas.min,
+        "media": media,
+        "adapters": list(model.adapters),
+        "lora": holds_adapters(model),
+        "failover": model.failover,
+    }

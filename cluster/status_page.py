@@ -27,7 +27,7 @@ def render_status(status: Mapping[str, Any], now_s: float, *, plain: bool = Fals
     return Group(
         Text(_headline(status, now_s)),
         pools,
-        *map(Text, (*_reasons(status), *_drafts(status))),
+        *map(Text, (*_reasons(status), *_drafts(status), *_elsewhere(status))),
         Text("\nLast changes"),
         decisions,
     )
@@ -103,6 +103,14 @@ def _drafts(status: Mapping[str, Any]) -> Iterator[str]:
         drafted, accepted = (sum(total.get(key, 0) for total in totals) for key in ("drafted", "accepted"))
         if drafted:
             yield f"  {name}: {accepted / drafted:.0%} of {drafted} speculated tokens accepted"
+
+
+def _elsewhere(status: Mapping[str, Any]) -> Iterator[str]:
+    """Say what other servers are asked for."""
+    for name, one in status.get("elsewhere", {}).items():
+        rates = f"{one['arrival_rate']:.1f} requests a second, {one['refused_rate']:.1f} refused"
+        first = "" if one["ttft"]["p95_s"] is None else f", first token {_ttft({**one['ttft'], 'target_s': None})}"
+        yield f"  {name}, on another server: {one['in_flight']} under way, {rates}{first}"
 
 
 def _or_nothing(value: float | None, form: str) -> str:

@@ -13,10 +13,15 @@ Each code is also the wire error's ``code``, the metric label and, by the class,
     │   └── UnsupportedMedia 415
     ├── Rejected           503  never started; safe to try elsewhere or later
     │   ├── Overloaded     503
+    │   ├── TooManyRequests 429
+    │   ├── CircuitOpen    503
+    │   ├── Misconfigured  503  the deployment's own settings are wrong; its operator can mend them
     │   └── NoReplica      503
     ├── TimedOut           504
     │   ├── DeadlineExceeded  504  the request's own time is over; no branch can help
+    │   ├── Stalled           504  this branch fell silent; another may not
     │   └── FirstTokenTimeout 504  this branch is late; another may not be
+    ├── Declined           503  the answer was judged not good enough; another target may do better
     └── EngineFailed       503  the engine broke while it held the request
 """
 
@@ -122,10 +127,31 @@ class Overloaded(Rejected):
     code = "pool_overloaded"
 
 
+class TooManyRequests(Rejected):
+    """The caller has more requests under way than it may have."""
+
+    code = "too_many_requests"
+    status = 429
+    kind = "rate_limit_error"
+
+
 class NoReplica(Rejected):
     """No replica of the pool became able to answer in time."""
 
     code = "no_replica"
+
+
+class CircuitOpen(Rejected):
+    """The target has failed so much lately that it is left alone for a while."""
+
+    code = "circuit_open"
+
+
+class Misconfigured(Rejected):
+    """What the deployment was given to reach a model with does not open it: a key, a name, an address."""
+
+    code = "misconfigured"
+    kind = "server_error"
 
 
 class TimedOut(ServingError):
@@ -146,6 +172,19 @@ class FirstTokenTimeout(TimedOut):
     """A branch produced no token within the time that its fallback allows."""
 
     code = "first_token_timeout"
+
+
+class Stalled(TimedOut):
+    """A branch produced no further token within the time that its fallback allows."""
+
+    code = "stalled"
+
+
+class Declined(ServingError):
+    """A branch's answer was judged, and found not good enough to be given to the client."""
+
+    code = "declined"
+    status = 503
 
 
 class EngineFailed(ServingError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -60,13 +60,21 @@ class Request:
     resume: Resume | None = None
 
 
+def unheard(node: str, choice: str) -> None:
+    """Ignore what nodes choose."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What a request carries that is not part of the call itself.
 
     ``deadline_s`` is on this process's monotonic clock. ``path`` lists the nodes entered so far, outermost first;
     a branch that failed stays in it as ``name!code``. ``headers`` are the client's, lower-cased. A higher ``priority``
-    is served first. ``branch`` tells apart the calls that one request makes, since engines know calls by their id.
+    is served first. ``branch`` tells apart the calls that one request makes, since engines know calls by their id; one
+    that is ``apart`` goes to a replica that has no other call of the request, where there is one.
+    What is not ``charged`` nobody asked for, and nobody pays. ``chose`` is told, by nodes that give a request to one of
+    several arms, their name and the arm's. ``span`` is the tracing span that the next node's lies in, None where the
+    request is not traced.
     """
 
     request_id: str
@@ -77,6 +85,10 @@ class Context:
     path: tuple[str, ...] = ()
     priority: int = 0
     branch: str = ""
+    apart: bool = False
+    charged: bool = True
+    chose: Callable[[str, str], None] = unheard
+    span: Any = None
 
     def enter(self, node: str) -> Context:
         """Return the context of the branch that goes through *node*."""
@@ -137,5 +149,6 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     finish_reason: str | None = None
     head: Head | None = None
     ids: tuple[int, ...] = ()
-    logprob: float = 0.0
-    margin: float = 0.0
+    # A whole number takes one byte on the wire, where 0.0 takes nine.
+    logprob: float = 0
+    margin: float = 0

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from deployments.adapters import AdapterReport
+
+if TYPE_CHECKING:  # a canary's counts are made of what is here
+    from deployments.canary import CanaryReport, CanaryStage
 
 Stage = Literal["requested", "placed", "building", "loading", "warming", "ready", "draining"]
 
@@ -111,11 +114,17 @@ class PoolDemand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySignals:
-    """One gateway replica at one instant: the demand on each pool that it has sent a request to."""
+    """One gateway replica at one instant: the demand on each pool that it has sent a request to.
+
+    ``settings`` is the fingerprint of the graph and limits that new requests meet there; ``canaries`` is what it counts
+    of each.
+    """
 
     gateway: str
     at_s: float
     pools: Mapping[str, PoolDemand]
+    settings: str = ""
+    canaries: tuple[CanaryReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +158,8 @@ class PoolState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetView:
-    """The controller's last word, returned to whoever reports; ``at_s`` is Unix time."""
+    """The controller's last word, returned to whoever reports; ``at_s`` is Unix time. ``canaries`` are told by id."""
 
     at_s: float
     pools: Mapping[str, PoolState]
+    canaries: Mapping[str, CanaryStage] = field(default_factory=dict)

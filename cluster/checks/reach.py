@@ -8,7 +8,7 @@ from typing import Any
 from cluster.problems import path_of
 from deployments.graph.kind import KindSpec
 from deployments.graph.when import Counts, Scores, When
-from deployments.nodes.switch import Case, SwitchSpec
+from deployments.nodes.switch.kind import Case, SwitchSpec
 
 
 def unreachable(graph: Mapping[str, KindSpec]) -> Iterator[str]:

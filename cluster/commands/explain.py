@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cluster.commands.problems_shown import exit_with
+from cluster.commands.prices import prices_of
+from cluster.commands.problems_shown import config_or_exit, exit_with
 from cluster.config import Config, model_names
-from cluster.document import load
-from cluster.machine import this_machine
+from cluster.expectation import expected
+from cluster.figures import Known, known_from
 from cluster.problems import Problem
-from cluster.resolve import examine, in_order
+from cluster.remote_report import remark
+from deployments.adapters import split_name
 from deployments.errors import UnknownModel
 from deployments.graph.explain import explain as explain_path
 from deployments.graph.explain import render
+from deployments.remote.spec import RemoteSpec
 from deployments.request import Context, Request
 
 
@@ -31,29 +34,57 @@ def explain(
     at: Annotated[
         str | None, typer.Option(help="When, such as 22:30 or 2026-01-31T22:30; UTC. Now if not given.")
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option("--from", help="Records, or what `tercet status --json` printed: how fast each model is."),
+    ] = None,
+    tokens: Annotated[int | None, typer.Option(min=1, help="How long the answer gets.")] = None,
+    price: Annotated[
+        list[str] | None, typer.Option(help="MODEL=PROMPT,COMPLETION for a million tokens; may be repeated.")
+    ] = None,
 ) -> None:
-    """Print the path that a prompt would take, and why."""
+    """Print the path that a prompt would take, and why, with what to expect of it."""
     headers, now = _headers(header or []), _moment(at, datetime.now(UTC))
-    config = _config_or_exit(file)
+    config = config_or_exit(file)
+    known, prices = _known(figures), prices_of(config, price or [])
     text = sys.stdin.read() if prompt == "-" else prompt
     body = {"model": model, "messages": [{"role": "user", "content": text}]}
     context = Context(request_id="explain", deadline_s=0.0, now=now, tenant=tenant, headers=headers)
     request = Request(endpoint="chat", model=model, body=body)
     try:
-        explained = explain_path(config.graph, str(config.default), model_names(config.models), request, context)
+        explained = explain_path(
+            config.graph,
+            str(config.default),
+            model_names(config.models),
+            request,
+            context,
+            remarks={name: remark(model) for name, model in config.models.items() if isinstance(model, RemoteSpec)},
+        )
     except UnknownModel as error:
         exit_with([Problem(path="--model", message=error.message)], file)
     typer.echo(render(explained))
+    model = explained.path[-1]
+    typer.echo(f"\nto expect of the first choice, {model}:")
+    for what, told in expected(
+        known.get(model, Known()),
+        prompt_tokens=explained.prompt_tokens,
+        tokens=tokens,
+        promised_s=_promise(config, model),
+        price=prices.get(model),
+    ):
+        typer.echo(f"  {what}: {told}")
 
 
-def _config_or_exit(file: Path) -> Config:
-    document, found = load(file)
-    if not document:
-        exit_with(found, file)
-    config, _, problems = examine(document, (this_machine(),), found=found)
-    if config is None or problems:
-        exit_with(in_order(problems, document), file)
-    return config
+def _known(path: Path | None) -> Mapping[str, Known]:
+    try:
+        return {} if path is None else known_from(path)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{path}: {getattr(error, 'strerror', None) or error}", param_hint="--from") from None
+
+
+def _promise(config: Config, model: str) -> float | None:
+    slo = getattr(config.models.get(split_name(model)[0]), "slo", None)
+    return slo.ttft_p95 if slo is not None else None
 
 
 def _headers(pairs: Sequence[str]) -> dict[str, str]:

@@ -9,9 +9,12 @@ from typing import NoReturn
 
 import typer
 
+from cluster.config import Config
+from cluster.document import load
+from cluster.machine import this_machine
 from cluster.plan import Machine, Plan
 from cluster.problems import Problem
-from cluster.resolve import resolve_file
+from cluster.resolve import examine, in_order, resolve_file
 
 
 def plan_or_exit(file: Path, *, nodes: Sequence[Machine], port: int | None = None) -> Plan:
@@ -20,6 +23,17 @@ def plan_or_exit(file: Path, *, nodes: Sequence[Machine], port: int | None = Non
     if isinstance(planned, list):
         exit_with(planned, file)
     return planned if port is None else replace(planned, gateway=replace(planned.gateway, port=port))
+
+
+def config_or_exit(file: Path) -> Config:
+    """Read a sound document, for a command that asks for no machines."""
+    document, found = load(file)
+    if not document:
+        exit_with(found, file)
+    config, _, problems = examine(document, (this_machine(),), found=found)
+    if config is None or problems:
+        exit_with(in_order(problems, document), file)
+    return config
 
 
 def exit_with(problems: Sequence[Problem], file: Path) -> NoReturn:

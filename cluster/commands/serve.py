@@ -19,6 +19,7 @@ from cluster.obstacles import CannotServeError, refuse_obstacles
 from cluster.plan import Plan
 from cluster.progress import Progress, clock, waiting_for
 from cluster.run_state import state_dir
+from cluster.running_plan import recall
 
 START_DEADLINE_S = 1800.0
 
@@ -35,7 +36,7 @@ def serve(
     directory = state_dir(plan.gateway.port)
     try:
         refuse_obstacles(plan, directory)
-        print(f"Starting {', '.join(pool.name for pool in plan.pools)} behind {_http(plan)}", flush=True)
+        print(f"Starting {', '.join(pool.name for pool in plan.pools) or 'no engine'} behind {_http(plan)}", flush=True)
         with local_cluster(plan, directory, cpus=os.cpu_count() or 1):
             _listen_for_signals(stop)  # again: starting Ray puts handlers of its own in place
             deploy(plan, directory, cache=os.environ.get("TERCET_CACHE"))
@@ -44,7 +45,9 @@ def serve(
                 stop.wait()
             print("Draining: running requests finish, new ones are refused. Ctrl-C again stops at once.", flush=True)
             stop.clear()
-            take_down(plan, drain_s=float(plan.gateway.settings["request_timeout"]), hurry=stop)
+            served = recall(directory)  # `tercet apply` may have changed it
+            last = plan if served is None else served.plan
+            take_down(last, drain_s=float(last.gateway.settings["request_timeout"]), hurry=stop)
         print("Stopped.", flush=True)
     except CannotServeError as error:
         typer.echo(f"tercet serve: {error}", err=True)
@@ -64,7 +67,7 @@ def _wait_until_ready(plan: Plan, began_s: float, stop: threading.Event) -> bool
         pools = _pools() or pools
         for line in progress.lines(pools, time.monotonic()):
             print(line, flush=True)
-        if pools and not waiting_for(pools) and answers(_http(plan)):
+        if (pools or not plan.pools) and not waiting_for(pools) and answers(_http(plan)):
             return True
         failed = deployment_failures()
         if failed:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from deployments.adapters import split_name
 from deployments.errors import Invalid
-from deployments.gateway.readiness import reachable
-from deployments.gateway.settings import GatewaySettings
+from deployments.gateway.settings import GatewaySettings, ModelEntry
 from deployments.gateway.surfaces import SURFACES, Work
+from deployments.graph.capability import Capabilities, Capability
+from deployments.graph.composition import Composition
+from deployments.media import MediaSpec
 from deployments.request import Endpoint
 
 _SHOWN = 20
+_OF_WORK: Mapping[Work, frozenset[Capability]] = {
+    "generate": frozenset({"text", "logprobs", "ids", "resume"}),
+    "pooling": frozenset({"vectors"}),
+}
 
 
 def work_of(family: str) -> Work:
@@ -19,14 +25,25 @@ def work_of(family: str) -> Work:
     return "pooling" if family == "pooling" else "generate"
 
 
+def pool_gives(family: str, media: MediaSpec) -> Capabilities:
+    """Return what the engines of a pool give."""
+    work = work_of(family)
+    given: set[Capability] = {endpoint for endpoint, surface in SURFACES.items() if work in surface.works}
+    given.update(_OF_WORK[work])
+    if media.images:
+        given.add("images")
+    return frozenset(given)
+
+
 def abilities(settings: GatewaySettings) -> dict[str, frozenset[Endpoint]]:
-    """Return the endpoints of every model, and of every graph node those that all of its models have."""
-    return {name: _common(reachable(name, settings.graph), settings) for name in (*settings.models, *settings.graph)}
+    """Return the endpoints of every model and of every graph node, by what the node's kind makes of its targets'."""
+    known = Composition({name: _gives(model) for name, model in settings.models.items()}, settings.graph)
+    names = (*settings.models, *settings.graph)
+    return {name: frozenset(one for one in SURFACES if one in known.gives(name)) for name in names}
 
 
-def _common(models: Iterable[str], settings: GatewaySettings) -> frozenset[Endpoint]:
-    works = {work_of(settings.models[model].family) for model in models}
-    return frozenset(endpoint for endpoint, surface in SURFACES.items() if works <= surface.works)
+def _gives(model: ModelEntry) -> Capabilities:
+    return pool_gives(model.family, model.media) if model.remote is None else model.remote.gives()
 
 
 def stand_in(endpoint: Endpoint, settings: GatewaySettings, able: Mapping[str, frozenset[Endpoint]]) -> str:

@@ -43,7 +43,7 @@ class AnthropicFormat:
 
     def status(self, error: ServingError) -> int:
         """Return the status that Anthropic's clients map to their exceptions."""
-        if isinstance(error, Rejected):
+        if isinstance(error, Rejected) and error.status == Rejected.status:
             return _OVERLOADED
         return error.status if error.status in _TYPES else 500
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from deployments.request import Endpoint, Frame, Head
 from deployments.telemetry.first_token import server_timing, stages
 from deployments.telemetry.logs import event
@@ -26,19 +28,37 @@ class Exchange:
         self.client_headers: Mapping[str, str] = {}
         self.stream = False
         self.status = 0
+        self.span: Any = None
         self.arrived_s = clock()
         self._clock = clock
         self._head: Head | None = None
         self._first_s = self._last_s = self.arrived_s
-        self._tokens = self._prompt_tokens = 0
+        self._tokens = self._prompt_tokens = self._first_tokens = 0
+        self._delivered = False
 
     def saw(self, frame: Frame) -> None:
-        """Take note of a frame; a later head replaces that of a branch which was given up."""
+        """Take note of a frame."""
         self._last_s = self._clock()
         if frame.head is not None:
-            self._head, self._first_s, self._tokens = frame.head, self._last_s, 0
+            self._answered_by(frame.head, frame.tokens)
+        self._delivered = self._delivered or bool(frame.data)
         self._tokens += frame.tokens
         self._prompt_tokens = frame.prompt_tokens or self._prompt_tokens
+
+    def _answered_by(self, head: Head, tokens: int) -> None:
+        """Take note of a head: a later one replaces that of a branch which was given up, or of one that broke off."""
+        if self._head is None or not self._delivered:
+            self._head, self._first_s, self._tokens, self._first_tokens = head, self._last_s, 0, tokens
+        else:
+            # Whoever goes on with an answer did not begin it: the times stay those of its first token.
+            self._head = msgspec.structs.replace(
+                self._head, model=head.model, path=head.path, replica=head.replica
+            )  # fmt: skip
+
+    @property
+    def title(self) -> str:
+        """Return the name of the request's span."""
+        return f"{self.endpoint} {self.entry}"
 
     @property
     def ttft_s(self) -> float:
@@ -84,20 +104,22 @@ class Exchange:
             self._count_answer(model, metrics)
         event("request", **self._fields(outcome, duration_s))
         traces.record(
-            f"{self.endpoint} {self.entry}",
+            self.title,
             headers=self.client_headers,
             duration_s=duration_s,
             stages=self.stages,
             outcome=outcome,
             attributes=self._attributes(model),
+            span=self.span,
         )
 
     def _count_answer(self, model: str, metrics: Metrics) -> None:
         metrics.ttft.labels(self.entry, model).observe(self.ttft_s)
         metrics.tokens.labels(model, "prompt").inc(self._prompt_tokens)
         metrics.tokens.labels(model, "completion").inc(self._tokens)
-        if self._tokens > 1:
-            per_token_s = (self._last_s - self._first_s) / (self._tokens - 1)
+        # What was held until it was judged comes at once, and says nothing of the time between tokens.
+        if (later := self._tokens - max(1, self._first_tokens)) > 0:
+            per_token_s = (self._last_s - self._first_s) / later
             metrics.time_per_output_token.labels(model).observe(per_token_s)
         if self.overhead_s is not None:
             metrics.overhead.labels(model).observe(self.overhead_s)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from deployments.adapters import served_name
 from deployments.errors import UnknownModel
 from deployments.gateway.abilities import abilities
+from deployments.gateway.fingerprint import fingerprint
 from deployments.gateway.readiness import Readiness, judge, missing_at_start
 from deployments.gateway.settings import GatewaySettings
 from deployments.graph.background import Background
@@ -18,12 +21,17 @@ from deployments.graph.node import Node, stack
 from deployments.graph.transport import Transport
 from deployments.graph.wiring import Wiring
 from deployments.layers.deadline import deadline
+from deployments.nodes.canary.tally import canary_reports
 from deployments.nodes.model import ModelNode
+from deployments.remote.transport import Remotes, RemoteTransport
 from deployments.request import Endpoint
 from deployments.signals import FleetView, GatewaySignals
 from deployments.strict import nearest
+from deployments.telemetry.breakers import BreakerCollector
+from deployments.telemetry.canaries import CanaryCollector
 from deployments.telemetry.demand import Demand
 from deployments.telemetry.metrics import Metrics
+from deployments.telemetry.records_writer import RecordWriter
 from deployments.telemetry.startup import StartupCollector
 from deployments.telemetry.traces import Traces
 
@@ -44,6 +52,7 @@ class Live:
     able: Mapping[str, frozenset[Endpoint]]
     loaded: Callable[[], frozenset[str]]
     leaf: Callable[[str], Node]
+    fingerprint: str
 
     def entry(self, name: str) -> tuple[str, Node]:
         """Return the node that answers for *name*, or for no name the default, and its name."""
@@ -61,7 +70,7 @@ class Gateway:
     """One gateway process.
 
     ``fleet`` returns the fleet controller's last word, None before the first. ``clock`` is monotonic, ``utc_now`` is
-    the wall clock.
+    the wall clock. ``records`` is the folder that nodes may keep records in.
     """
 
     def __init__(
@@ -74,6 +83,7 @@ class Gateway:
         clock: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], datetime] = _utc_now,
         traces: Traces | None = None,
+        records: Path | None = None,
     ) -> None:
         self.name = name
         self.clock = clock
@@ -81,14 +91,18 @@ class Gateway:
         self.metrics = Metrics()
         self.metrics.registry.register(StartupCollector(fleet))
         self.traces = traces or Traces(None)
+        self._records = RecordWriter(records, name, self.metrics.recorded)
         self.started_at_s = int(utc_now().timestamp())
         self._transport = transport
         self._fleet = fleet
-        self._demand = Demand(clock)
+        self._demand = Demand(clock, self.metrics.first_token_by_edge)
         self._background = Background()
+        self._remotes = Remotes(self._background, clock)
         self._memory: dict[str, object] = {}
+        self.metrics.registry.register(BreakerCollector(self._memory, clock))
         self._view: FleetView | None = None
         self._seen_ready = False
+        self.metrics.registry.register(CanaryCollector(self._last_view))
         self.live = self._compile(settings)
 
     def reconfigure(self, settings: GatewaySettings) -> None:
@@ -97,7 +111,18 @@ class Gateway:
 
     def signals(self, now_s: float) -> GatewaySignals:
         """Report the demand on every pool; *now_s* is Unix time."""
-        return GatewaySignals(gateway=self.name, at_s=now_s, pools=self._demand.read())
+        return GatewaySignals(
+            gateway=self.name,
+            at_s=now_s,
+            pools=self._demand.read(),
+            settings=self.live.fingerprint,
+            canaries=canary_reports(self.live.settings.graph, self._memory),
+        )
+
+    def fails_over(self, pool: str) -> bool:
+        """Say whether a stream that broke in *pool* may go on at another of its replicas."""
+        entry = self.live.settings.models.get(pool)
+        return entry is not None and entry.failover
 
     def readiness(self) -> Readiness:
         """Say whether this gateway should be sent traffic."""
@@ -108,6 +133,8 @@ class Gateway:
     async def close(self) -> None:
         """End what runs beside requests."""
         await self._background.close()
+        await self._remotes.close()
+        await asyncio.to_thread(self._records.close)
 
     def _last_view(self) -> FleetView | None:
         """Return the controller's last word.
@@ -121,13 +148,19 @@ class Gateway:
     def _compile(self, settings: GatewaySettings) -> Live:
         surroundings = Wiring(
             observe=self.metrics.edge,
+            hidden=self.metrics.hidden,
+            traced=self.traces.node,
+            meters=self.metrics.layers,
             clock=self.clock,
             fleet=self._last_view,
             background=self._background,
+            records=self._records.add,
+            shadowed=self.metrics.shadowed,
             memory=self._memory,
         )
+        transport = RemoteTransport(self._remotes.follow(settings.remotes()), self._transport)
         nodes = compile_graph(
-            settings.graph, settings.model_names(), self._transport, demand=self._demand, surroundings=surroundings
+            settings.graph, settings.model_names(), transport, demand=self._demand, surroundings=surroundings
         )
         limit = deadline(self.clock)
         return Live(
@@ -135,7 +168,8 @@ class Gateway:
             nodes={name: stack(node, limit) for name, node in nodes.items()},
             able=abilities(settings),
             loaded=self._loaded,
-            leaf=lambda name: stack(ModelNode(name, self._transport, self._demand), limit),
+            leaf=lambda name: stack(self.traces.node(name, "model", ModelNode(name, transport, self._demand)), limit),
+            fingerprint=fingerprint(settings),
         )
 
     def _loaded(self) -> frozenset[str]:

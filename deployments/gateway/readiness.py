@@ -40,28 +40,31 @@ def reachable(name: str, graph: Graph) -> frozenset[str]:
     """Return the models that a request for *name* may end at; an adapter's is the one that it is for."""
     if name not in graph:
         return frozenset({split_name(name)[0]})
-    return frozenset().union(*(reachable(target, graph) for _, target in graph[name].targets()))
+    return frozenset().union(*(reachable(target, graph) for target in graph[name].answering()))
 
 
 def missing_at_start(settings: GatewaySettings, view: FleetView | None) -> list[str]:
     """Return the pools that must have a replica before the first request, and have none."""
     pools = view.pools if view else {}
-    wanted = (name for name, model in settings.models.items() if model.min_replicas > 0)
+    wanted = (name for name, model in settings.models.items() if model.min_replicas > 0 and model.remote is None)
     return [name for name in wanted if pools.get(name, _NOTHING).ready < 1]
 
 
 def judge(settings: GatewaySettings, view: FleetView | None, *, started: bool, draining: bool) -> Readiness:
     """Judge a gateway; *started* tells that all pools have once been ready.
 
-    A pool that was scaled to zero counts as able to answer: it grows when a request comes.
+    A pool that was scaled to zero counts as able to answer: it grows when a request comes. So does a remote model,
+    whose server is not this cluster's to watch.
     """
-    pools = {name: view.pools.get(name, _NOTHING) if view else _NOTHING for name in settings.models}
+    remote = settings.remotes()
+    local = (name for name in settings.models if name not in remote)
+    pools = {name: view.pools.get(name, _NOTHING) if view else _NOTHING for name in local}
     if draining:
         return Readiness(ready=False, reason="draining", pools=pools)
     if not started and (missing := missing_at_start(settings, view)):
         return Readiness(ready=False, reason=f"waiting for {', '.join(missing)}", pools=pools)
     reached = sorted(reachable(settings.default, settings.graph))
-    able = [name for name in reached if pools[name].ready > 0 or pools[name].scaled_to_zero]
+    able = [name for name in reached if name in remote or pools[name].ready > 0 or pools[name].scaled_to_zero]
     if not able:
         return Readiness(
             ready=False, reason=f"no pool that {settings.default} leads to has a ready replica", pools=pools

@@ -9,19 +9,25 @@ from pydantic import Field, model_validator
 from deployments.adapters import served_name
 from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec, cycles
-from deployments.media import MediaSpec
+from deployments.media import Host, MediaSpec
 from deployments.quantities import Bytes, Seconds
+from deployments.remote.spec import RemoteSpec, refusal
 from deployments.strict import Strict, nearest
 
 
 class ModelEntry(Strict):
-    """One pool as the gateway knows it; ``lora`` says whether its engines can hold adapters."""
+    """One model as the gateway knows it; ``lora`` says whether its engines can hold adapters.
+
+    With ``remote`` another server answers, and there is no pool.
+    """
 
     family: str
     min_replicas: int = Field(default=1, ge=0)
     media: MediaSpec = MediaSpec()
     adapters: tuple[str, ...] = ()
     lora: bool = False
+    failover: bool = True
+    remote: RemoteSpec | None = None
 
 
 class GatewaySettings(Strict):
@@ -38,6 +44,7 @@ class GatewaySettings(Strict):
     max_body: Bytes = 8 * 2**20
     request_timeout: Seconds = Field(default=600.0, gt=0)
     admin: AdminSettings = AdminSettings()
+    remote_hosts: tuple[Host, ...] = ()
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
@@ -56,6 +63,17 @@ class GatewaySettings(Strict):
                 f"default: no model or graph node is named {self.default!r}; {nearest(self.default, known)}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _hosts_allowed(self) -> Self:
+        for name, spec in self.remotes().items():
+            if (reason := refusal(spec.url, self.remote_hosts)) is not None:
+                raise ValueError(f"models.{name}.url: {reason}")
+        return self
+
+    def remotes(self) -> dict[str, RemoteSpec]:
+        """Return the models that other servers answer for."""
+        return {name: model.remote for name, model in self.models.items() if model.remote is not None}
 
     def model_names(self) -> list[str]:
         """Return the models and, behind each, the adapters that its configuration declares."""

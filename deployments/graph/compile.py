@@ -32,8 +32,10 @@ def compile_graph(
     Names are looked up while requests run, so the order in the config does not matter; they must all exist and form no
     cycle, which the config's check has made sure of. Of the *surroundings* all but ``node`` is taken over.
     """
-    nodes: dict[str, Node] = {name: ModelNode(name, transport, demand) for name in models}
+    traced = surroundings.traced
+    nodes: dict[str, Node] = {name: traced(name, "model", ModelNode(name, transport, demand)) for name in models}
     wiring = replace(surroundings, node=nodes.__getitem__)
     for name, spec in specs.items():
-        nodes[name] = KINDS[kind_of(spec)].build(name, spec, wiring)
+        kind = kind_of(spec)
+        nodes[name] = traced(name, kind, KINDS[kind].build(name, spec, wiring))
     return nodes

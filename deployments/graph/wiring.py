@@ -10,8 +10,10 @@ from typing import Protocol, TypeVar
 
 from deployments.errors import ServingError
 from deployments.graph.background import Background
+from deployments.graph.meters import Meters, Unmetered
 from deployments.graph.node import Node
 from deployments.signals import FleetView
+from deployments.telemetry.records import RecordSink, unrecorded
 
 T = TypeVar("T")
 
@@ -24,6 +26,37 @@ class EdgeObserver(Protocol):
 
 def unobserved(node: str, target: str, outcome: str) -> None:
     """Ignore what happens on the edges."""
+
+
+class HiddenObserver(Protocol):
+    """Is told of completion tokens that were generated for a request and that no client sees."""
+
+    def __call__(self, node: str, tokens: int) -> None: ...
+
+
+def uncounted(node: str, tokens: int) -> None:
+    """Ignore tokens that no client sees."""
+
+
+class ShadowObserver(Protocol):
+    """Is told how each mirrored request ended, and how well the answers agree where that was judged, in [0, 1]."""
+
+    def __call__(self, node: str, outcome: str, agreement: float | None) -> None: ...
+
+
+def unnoticed(node: str, outcome: str, agreement: float | None) -> None:
+    """Ignore mirrored requests."""
+
+
+class NodeTracer(Protocol):
+    """Returns a node with a tracing span around each call, or the node itself where nothing is traced."""
+
+    def __call__(self, name: str, kind: str, node: Node) -> Node: ...
+
+
+def untraced(name: str, kind: str, node: Node) -> Node:  # noqa: ARG001
+    """Trace nothing."""
+    return node
 
 
 def no_node(name: str) -> Node:
@@ -46,9 +79,14 @@ class Wiring:
 
     node: Callable[[str], Node] = no_node
     observe: EdgeObserver = unobserved
+    hidden: HiddenObserver = uncounted
+    traced: NodeTracer = untraced
+    meters: Meters = field(default_factory=Unmetered)
     clock: Callable[[], float] = time.monotonic
     fleet: Callable[[], FleetView | None] = no_fleet
     background: Background = field(default_factory=Background)
+    records: RecordSink = unrecorded
+    shadowed: ShadowObserver = unnoticed
     memory: dict[str, object] = field(default_factory=dict)
 
     def remembered(self, name: str, kind: type[T], make: Callable[[], T]) -> T:

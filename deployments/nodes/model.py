@@ -25,7 +25,7 @@ class ModelNode:
         """Stream the pool's answer."""
         body = {**request.body, "model": self._name}
         named = replace(request, model=self._pool, adapter=self._adapter, body=body)
-        with self._demand.track(self._pool) as tracked:
+        with self._demand.track(self._pool, context.path) as tracked:
             async with closing(self._transport.stream(self._pool, named, context.enter(self._name))) as frames:
                 async for frame in frames:
                     tracked.token()

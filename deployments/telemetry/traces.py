@@ -1,4 +1,4 @@
-"""Traces: one span a request and one a stage of its first token, made when the request is over.
+"""Traces: one span a request, one a graph node that it goes through, and one a stage of its first token.
 
 OpenTelemetry's own environment variables decide: without OTEL_EXPORTER_OTLP_ENDPOINT (or its traces form) there is no
 tracer, and a request costs nothing for it. A client's ``traceparent`` is the parent.
@@ -17,12 +17,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
+from deployments.graph.node import Node
+from deployments.telemetry.node_spans import Spanned
+
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _NS = 1_000_000_000
+_TRACER = "tercet"
 
 
 class Traces:
-    """Makes spans out of what is known of a finished request; without an exporter it does nothing."""
+    """Makes a request's spans; without an exporter it does nothing."""
 
     def __init__(self, exporter: SpanExporter | None) -> None:
         self._provider: TracerProvider | None = None
@@ -30,6 +34,21 @@ class Traces:
             resource = Resource.create({SERVICE_NAME: os.environ.get("OTEL_SERVICE_NAME", "tercet-gateway")})
             self._provider = TracerProvider(resource=resource)
             self._provider.add_span_processor(BatchSpanProcessor(exporter))
+
+    def begin(self, name: str, *, headers: Mapping[str, str], ago_s: float) -> Span | None:
+        """Open the span of a request that arrived *ago_s* seconds ago; None where nothing is traced."""
+        if self._provider is None:
+            return None
+        begin_ns = time.time_ns() - int(ago_s * _NS)
+        parent = propagate.extract(dict(headers))
+        span = self._provider.get_tracer(_TRACER).start_span(name, parent, kind=SpanKind.SERVER, start_time=begin_ns)
+        return span if span.is_recording() else None
+
+    def node(self, name: str, kind: str, node: Node) -> Node:
+        """Return *node* with a span around each call; itself where nothing is traced."""
+        if self._provider is None:
+            return node
+        return Spanned(name, kind, node, self._provider.get_tracer(_TRACER))
 
     def record(
         self,
@@ -40,16 +59,21 @@ class Traces:
         stages: Mapping[str, float],
         outcome: str,
         attributes: Mapping[str, Any],
+        span: Span | None = None,
     ) -> None:
-        """Export one request that has just ended; *stages* follow each other from its arrival on."""
+        """Export one request that has just ended; *stages* follow each other from its arrival on.
+
+        *span* is what ``begin`` returned, where the request came far enough to have one.
+        """
         if self._provider is None:
             return
         end_ns = time.time_ns()
         begin_ns = end_ns - int(duration_s * _NS)
-        tracer = self._provider.get_tracer("tercet")
-        parent = propagate.extract(dict(headers))
-        known = {key: value for key, value in attributes.items() if value is not None}
-        span = tracer.start_span(name, parent, kind=SpanKind.SERVER, start_time=begin_ns, attributes=known)
+        tracer = self._provider.get_tracer(_TRACER)
+        if span is None:
+            parent = propagate.extract(dict(headers))
+            span = tracer.start_span(name, parent, kind=SpanKind.SERVER, start_time=begin_ns)
+        span.set_attributes({key: value for key, value in attributes.items() if value is not None})
         if outcome != "ok":
             span.set_attribute("error.type", outcome)
             span.set_status(StatusCode.ERROR, outcome)

@@ -8,6 +8,7 @@ import pytest
 from cluster.document import parse
 from cluster.resolve import resolve
 from deployments.engines.cpu_settings import CUSTOM_OPS, EAGER
+from deployments.nodes.registry import KINDS
 from tests.cluster.builders import LAPTOP, look, machine
 
 
@@ -20,6 +21,25 @@ PAIR = "models: {dense: {family: dense, source: demo/dense}, moe: {family: moe, 
 
 # fmt: off
 BAD = {
+    "layers that cannot work": (
+        model("") + """graph:
+  a: {admission: dense, concurent: 3}
+  b: {admission: dense, wait: 5s, ageing: 5s}
+  c: {admission: dense, classes: {x: {}, y: {when: {tenant: t}}}}
+  d: {coalesce: dense, window: 0}
+  e: {batch: dense, max: 1}
+  f: {coalesce: dens}
+""",
+        [
+            "graph.a.concurent: is not a known key; did you mean concurrent? known: admission, ageing, classes, concurrent, per_tenant, queue, wait",
+            "graph.b.ageing: 5 is not less than wait (5 s), so that nobody would wait long enough",
+            "graph.c.classes: \"y\" has no default; end it with a class that has no 'when'",
+            "graph.c.classes.x: \"x\" has no 'when', so no later class is ever used; put it last",
+            "graph.d.window: 0 is not greater than 0",
+            "graph.e.max: 1 is less than 2",
+            "graph.f.coalesce: \"dens\" is neither a model nor a graph node; did you mean dense? known: a, b, c, d, dense, e, f",
+        ],
+    ),
     "max below the default min": (
         model("replicas: {max: 0}"),
         [
@@ -93,13 +113,13 @@ BAD = {
     "a key nearly right": (
         model("replica: {min: 1}"),
         [
-            "models.dense.replica: is not a known key; did you mean replicas? known: adapters, drain, engine, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
+            "models.dense.replica: is not a known key; did you mean replicas? known: adapters, drain, engine, failover, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
         ],
     ),
     "a key like no other": (
         model("zzz: 1"),
         [
-            "models.dense.zzz: is not a known key; known: adapters, drain, engine, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
+            "models.dense.zzz: is not a known key; known: adapters, drain, engine, failover, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
         ],
     ),
     "a closed set": (
@@ -271,6 +291,26 @@ BAD = {
             "default: 3 is not text",
         ],
     ),
+    "answers that cannot survive": (
+        PAIR + """graph:
+  a: {fallback: [dense, moe], timeout: {first_token: 9s, total: 5s}, on: [rejected, invalid_request], retry_budget: {share: 3}}
+  b: {hedge: [dense], after: p100, at_most: 0%}
+  c: {deadline: moe}
+  d: {fallback: [dense, gone], breaker: {probe: 1}}
+default: dense
+""",
+        [
+            "graph.a.on[1]: \"invalid_request\" is no reason to move on: such a request is wrong everywhere",
+            "graph.a.retry_budget.share: 3 is not a share between 0% and 100%, such as 5% or 0.05",
+            "graph.a.timeout.first_token: 9 is not less than total (5 s), which leaves no time for another target",
+            "graph.b.after: \"p100\" is neither a duration such as 800ms nor a quantile from p50 to p99",
+            "graph.b.at_most: \"0%\" is not greater than 0",
+            "graph.b.hedge: [\"dense\"] has one target; add a second, or the same again for another call in its pool",
+            "graph.c: bounds nothing: set 'total', 'first_token' or both",
+            "graph.d.breaker.probe: is not a known key; did you mean probes? known: calls, consecutive, enabled, open, probes, share, window",
+            "graph.d.fallback[1]: \"gone\" is neither a model nor a graph node; known: a, b, c, d, dense, moe",
+        ],
+    ),
     "names in the graph": (
         PAIR + "graph: {auto: {fallback: [dens, moe]}, moe: {fallback: [dense]}, a b: {fallback: [moe]}}\n",
         [
@@ -294,8 +334,8 @@ BAD = {
     "kinds of nodes": (
         PAIR + "graph: {auto: {fallbak: [dense]}, b: {}, c: {switch: [{to: dense}], fallback: [moe]}}\n",
         [
-            "graph.auto.fallbak: is not a kind of node; did you mean fallback? known: fallback, switch",
-            "graph.b: {} is not a graph node; write a kind as its key: fallback, switch",
+            f"graph.auto.fallbak: is not a kind of node; did you mean fallback? known: {', '.join(sorted(KINDS))}",
+            f"graph.b: {{}} is not a graph node; write a kind as its key: {', '.join(sorted(KINDS))}",
             "graph.c: {\"switch\": [{\"to\": \"dense\"}], \"fallback\": [\"moe\"]} has 2 kinds: switch, fallback; keep one",
         ],
     ),
@@ -309,7 +349,7 @@ BAD = {
     "the gateway": (
         model("") + "gateway: {port: 99999, hots: x, max_body: 1 elephant, replicas: 0}\n",
         [
-            "gateway.hots: is not a known key; did you mean host? known: admin, host, max_body, port, replicas, request_timeout",
+            "gateway.hots: is not a known key; did you mean host? known: admin, host, max_body, port, remote_hosts, replicas, request_timeout",
             "gateway.max_body: \"1 elephant\" is not a size such as 512MiB or 8MB",
             "gateway.port: 99999 is greater than 65535",
             "gateway.replicas: 0 is less than 1",
@@ -358,7 +398,7 @@ autoscale: {mode: sleepy}
 """,
         [
             "models.dense.engine.nope_x: is not an argument of vLLM's engine; none of its arguments is like it",
-            "models.dense.extra: is not a known key; known: adapters, drain, engine, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
+            "models.dense.extra: is not a known key; known: adapters, drain, engine, failover, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
             "models.dense.replicas.max: 1 is less than min (2)",
             "models.moe: 3 is not a mapping",
             "graph.auto.fallback[0]: \"nix\" is neither a model nor a graph node; known: auto, dense, moe",

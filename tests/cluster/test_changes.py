@@ -53,7 +53,7 @@ def test_the_graph_and_the_gateway_restart_nothing():
     assert between(old, new) == [
         ("gateway.replicas: 1 -> 2", False),
         ('default: "auto" -> "c"', False),
-        ("graph.auto: is another", False),
+        ('graph.auto.fallback[0]: "dense" -> "moe"', False),
         ("graph.b: goes", False),
         ("graph.c: is new", False),
         ("gateway.max_body: 8388608 -> 1000000", False),
@@ -82,3 +82,12 @@ def test_pools_come_and_go():
 def test_no_change_is_no_difference():
     """The same document twice differs in nothing."""
     assert between(document(), document()) == []
+
+
+def test_a_node_of_another_kind_is_one_change():
+    """What it had and what it has would be a page, and say less."""
+    old = document(models=TRIO, graph={"auto": {"fallback": ["dense", "moe"]}})
+    new = document(models=TRIO, graph={"auto": {"split": {"dense": 90, "moe": 10}}})
+    assert between(old, new) == [("graph.auto: was a fallback, is a split", False)]
+    other = document(models=TRIO, graph={"auto": {"split": {"dense": 80, "moe": 10}}})
+    assert between(new, other) == [("graph.auto.split.dense: 90 -> 80", False)]

@@ -71,7 +71,7 @@ def test_check_against_an_older_document_says_what_restarts(tmp_path):
     assert result.exit_code == 0
     tail = result.stdout[result.stdout.index("changes from") :].splitlines()
     assert [line.split("  models.")[0].strip() for line in tail[1:4]] == ["restarts engines"] * 3
-    assert tail[4:] == ["  in place          graph.quick: is another"]
+    assert tail[4:] == ["  in place          graph.quick.timeout.first_token: 9 -> 10"]
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,14 @@ def test_notes_a_case_that_no_request_reaches():
     )
 
 
+@pytest.mark.parametrize(("most", "noted"), [(1, True), (2, False)])
+def test_notes_a_hedge_that_waits_behind_itself(most: int, noted: bool) -> None:
+    """A second call in a pool of one replica is allowed and noted."""
+    models = {"dense": model(replicas={"max": most}), "moe": model()}
+    plan = planned(document(models=models, graph={"auto": {"hedge": ["dense", "moe", "dense"]}}))
+    assert any("graph.auto.hedge asks dense twice" in note for note in plan.notes) == noted
+
+
 @pytest.mark.parametrize(
     ("drain", "timeout", "sound"), [("15m", "10m", True), ("10m", "10m", True), ("5m", "10m", False)]
 )

@@ -38,7 +38,8 @@ def told(signals: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     )
     control.hear_gateway(gateway_signals(at_s=NOW_S - 12), NOW_S - 12)
     demand = PoolDemand(in_flight=7, held=3, arrivals_total=9, ttft=histogram(*[0.2] * 9, 3.0))
-    control.hear_gateway(gateway_signals(at_s=NOW_S, dense=demand), NOW_S)
+    away = PoolDemand(in_flight=2, held=0, arrivals_total=24, refused_total=6, ttft=histogram(*[0.2] * 20))
+    control.hear_gateway(gateway_signals(at_s=NOW_S, dense=demand, cloud=away), NOW_S)
     control.hear_replica(
         replica_signals("r0", at_s=NOW_S, running=4, waiting=2, slots=4, kv_used=0.25, **signals or {}), NOW_S
     )
@@ -112,3 +113,12 @@ def test_a_pool_that_speculates_says_how_often_it_is_right() -> None:
     text = page(told({"drafted_total": 400, "accepted_total": 250}))
     assert "dense: 62% of 400 speculated tokens accepted" in text
     assert "speculated" not in page(told())
+
+
+def test_models_on_other_servers_are_told_apart_from_pools() -> None:
+    """They have no replicas, and still requests under way that a drain has to wait for."""
+    status = told()
+    assert "cloud" not in status["pools"]
+    assert status["elsewhere"]["cloud"]["in_flight"] == 2
+    line = row(page(status), "cloud,")
+    assert "on another server: 2 under way, 2.0 requests a second, 0.5 refused, first token 0." in line

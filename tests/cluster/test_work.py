@@ -47,3 +47,18 @@ def test_a_cycle_is_told_as_a_cycle_only() -> None:
     assert [line.split(":")[1] for line in complaints(document(models=POOLS, graph=graph, default="dense"))] == [
         " leads back to itself"
     ]
+
+
+def test_a_classifier_answers_nobody() -> None:
+    """A switch between generating models may ask a pooling one what a prompt is about, and only such a one."""
+    examples = {"code": ["write a function"], "chat": ["hello"]}
+
+    def switched(by: str) -> dict[str, Any]:
+        switch = [{"when": {"score": {"code": {"at_least": 0.5}}}, "to": "dense"}, {"to": "dense"}]
+        graph = {"auto": {"switch": switch, "classifier": {"model": by, "examples": examples}}}
+        return document(models=POOLS, graph=graph)
+
+    planned(switched("embed"))
+    assert complaints(switched("dense")) == [
+        "graph.auto.classifier.model: auto needs vectors from dense; dense gives none"
+    ]

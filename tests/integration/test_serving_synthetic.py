@@ -201,7 +201,7 @@ async def _grown(cluster: Serving) -> None:
 
 
 def test_a_stream_cut_by_a_kill_ends_with_an_honest_error(cluster: Serving) -> None:
-    """After the first token the failure is told in the stream, and never followed by the end marker."""
+    """Where another replica cannot go on, the failure is told in the stream, and never followed by the end marker."""
     until(lambda: _ready(cluster) == 1, within_s=90, what="one replica of dense")
 
     def kill_at_the_fifth(event: int) -> None:
@@ -209,7 +209,8 @@ def test_a_stream_cut_by_a_kill_ends_with_an_honest_error(cluster: Serving) -> N
             for process in cluster.replicas("dense"):
                 process.kill()
 
-    events = stream(cluster.url, "dense", "go", after=kill_at_the_fifth, max_tokens=2000, ignore_eos=True)
+    more = {"max_tokens": 2000, "ignore_eos": True, "presence_penalty": 1}
+    events = stream(cluster.url, "dense", "go", after=kill_at_the_fifth, **more)
     assert json.loads(events[-1])["error"]["code"] == "engine_failed"
     assert "[DONE]" not in events
     until(

@@ -64,8 +64,9 @@ def fleet(**ready: int) -> FleetView:
 
 
 def gateway(transport: Transport, view: Callable[[], FleetView | None] = fleet, **changed: Any) -> Gateway:
-    """Return a gateway over *transport*."""
-    return Gateway(settings(**changed), transport, name="test", fleet=view)
+    """Return a gateway over *transport*; ``folder`` is where it may keep records."""
+    folder = changed.pop("folder", None)
+    return Gateway(settings(**changed), transport, name="test", fleet=view, records=folder)
 
 
 def client(served: Gateway) -> httpx.AsyncClient:
