@@ -119,7 +119,7 @@ PLANTED = [
     ("deployments/gateway/app.py", "def f():\n    import torch"),
     ("deployments/gateway/app.py", "async def f():\n    from transformers import AutoTokenizer"),
     ("deployments/nodes/switch/kind.py", "from cluster.plan import Plan"),
-    ("deployments/nodes/switch/kind.py", "from ...autoscale import fleet"),
+    ("deployments/nodes/switch/kind.py", "from ....autoscale import fleet"),
     ("deployments/engines/synthetic.py", "import vllm.sampling_params"),
     ("deployments/engines/vllm.py", "import ray"),
     ("deployments/engines/vllm.py", "import autoscale.fleet"),

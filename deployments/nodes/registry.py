@@ -1,4 +1,4 @@
-"""Every kind of graph node, by the key that names it in the config. A new kind is one file or folder here and one line below."""
+"""Every kind of graph node, by the key that names it in the config: a file or folder here and a line below."""
 
 from __future__ import annotations
 
