@@ -10,7 +10,13 @@ from deployments.errors import Invalid
 from deployments.request import Request
 
 # An engine counts these over the tokens that it has generated itself, and what was delivered becomes its prompt.
-_COUNTED = ("presence_penalty", "frequency_penalty")
+_COUNTED = (
+    "presence_penalty",
+    "frequency_penalty",
+    "bad_words",
+    "repetition_detection",
+    "thinking_token_budget",
+)
 _ABOUT_THE_PROMPT = ("echo", "prompt_logprobs", "prompt_embeds", "use_beam_search")
 
 

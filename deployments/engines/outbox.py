@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from itertools import chain
 
 from deployments.errors import ServingError
 from deployments.request import Frame
 
 
-def merge(earlier: Frame, later: Frame) -> Frame:
-    """Return one frame that says what both say, in this order."""
+def merged(frames: Sequence[Frame]) -> Frame:
+    """Return one frame that says what all of *frames*, at least one, say in their order."""
+    if len(frames) == 1:
+        return frames[0]
     return Frame(
-        data=earlier.data + later.data,
-        text=earlier.text + later.text,
-        tokens=earlier.tokens + later.tokens,
-        prompt_tokens=later.prompt_tokens if earlier.prompt_tokens is None else earlier.prompt_tokens,
-        finish_reason=later.finish_reason if earlier.finish_reason is None else earlier.finish_reason,
-        head=earlier.head,
-        ids=earlier.ids + later.ids,
-        logprob=earlier.logprob + later.logprob,
-        margin=earlier.margin + later.margin,
+        data=b"".join(frame.data for frame in frames),
+        text="".join(frame.text for frame in frames),
+        tokens=sum(frame.tokens for frame in frames),
+        prompt_tokens=next((frame.prompt_tokens for frame in frames if frame.prompt_tokens is not None), None),
+        finish_reason=next((frame.finish_reason for frame in frames if frame.finish_reason is not None), None),
+        head=frames[0].head,
+        ids=tuple(chain.from_iterable(frame.ids for frame in frames)),
+        logprob=sum(frame.logprob for frame in frames),
+        margin=sum(frame.margin for frame in frames),
     )
 
 
 class Outbox:
-    """Hold what one reader has not read yet, merged into a single frame, so that a slow reader costs one message.
+    """Hold what one reader has not read yet, and give it as a single frame, so that a slow reader costs one message.
 
-    The writer never waits: what it can put is bounded by the request's own token limit.
+    The writer never waits: what it can put is bounded by the request's own token limit. Frames are merged when they are
+    read: merged as they come, what a reader leaves unread would be copied again with every token.
     """
 
     __slots__ = ("_ended", "_error", "_unread", "_waiting")
 
     def __init__(self) -> None:
-        self._unread: Frame | None = None
+        self._unread: list[Frame] = []
         self._ended = False
         self._error: ServingError | None = None
         self._waiting: asyncio.Future[None] | None = None
@@ -41,7 +45,7 @@ class Outbox:
     def put(self, frame: Frame) -> None:
         """Add *frame*; after the end it is dropped."""
         if not self._ended:
-            self._unread = frame if self._unread is None else merge(self._unread, frame)
+            self._unread.append(frame)
             self._wake()
 
     def end(self, error: ServingError | None = None) -> None:
@@ -53,9 +57,9 @@ class Outbox:
     async def frames(self) -> AsyncIterator[Frame]:
         """Yield until the end; raises the error that ended the stream."""
         while True:
-            if self._unread is not None:
-                frame, self._unread = self._unread, None
-                yield frame
+            if self._unread:
+                frames, self._unread = self._unread, []
+                yield merged(frames)
             elif self._ended:
                 if self._error is not None:
                     raise self._error

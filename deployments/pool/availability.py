@@ -7,16 +7,24 @@ from deployments.signals import FleetView
 
 # A pool whose replicas are all gone heals by loading a model again: tens of seconds, seldom less.
 HEALING_RETRY_AFTER_S = 15.0
+# Whoever asks again is answered by the graph of now, which leads to pools that are there.
+GONE_RETRY_AFTER_S = 1.0
 
 
 def refusal(pool: str, view: FleetView | None) -> NoReplica | None:
     """Say why a request should not wait for *pool*, or None when it may.
 
     A pool at zero replicas on purpose (its target was 0 and is being raised) holds its requests; one that lost the
-    replicas it should have refuses them, because fallback or a later retry serves the client better than silence.
+    replicas it should have refuses them, because fallback or a later retry serves the client better than silence. A
+    pool that the controller does not know while it knows others has been removed: a new one is known before any graph
+    leads to it.
     """
-    state = view.pools.get(pool) if view is not None else None
-    if state is None or state.ready > 0 or state.scaled_to_zero:
+    if view is None or not view.pools:  # a controller that starts anew knows no pools
+        return None
+    state = view.pools.get(pool)
+    if state is None:
+        return NoReplica(f"there is no pool {pool} any more", retry_after_s=GONE_RETRY_AFTER_S)
+    if state.ready > 0 or state.scaled_to_zero:
         return None
     return NoReplica(
         f"no replica of {pool} is ready ({state.starting} starting, {state.target} wanted)",

@@ -8,9 +8,9 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
-from deployments.engines.outbox import merge
+from deployments.engines.outbox import merged
 from deployments.errors import ServingError
-from deployments.pool.pace import wait_s
+from deployments.pool.pace import LONGEST_S, wait_s
 from deployments.pool.wire import Batch, Call, Cancel, Failure, Load, failure_of
 from deployments.request import Frame
 
@@ -30,7 +30,7 @@ class Desk:
     ) -> None:
         self._answer, self._load, self._clock = answer, load, clock
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._frames: dict[int, Frame] = {}
+        self._frames: dict[int, list[Frame]] = {}
         self._ended: dict[int, Failure | None] = {}
         self._hurried: set[int] = set()
         self._news, self._hurry = asyncio.Event(), asyncio.Event()
@@ -72,7 +72,7 @@ class Desk:
             await asyncio.wait(tasks)
 
     async def _gather(self) -> bool:
-        """Wait for more; return False when something came up that cannot wait for the rest."""
+        """Wait for more; return False when something came up that cannot wait for the rest, and the rest can."""
         limit_s = wait_s(streams=len(self._tasks), since_last_s=self._clock() - self._sent_s)
         if limit_s > 0:
             try:
@@ -80,7 +80,7 @@ class Desk:
                     await self._hurry.wait()
             except TimeoutError:
                 return True
-            return False
+            return self._clock() - self._sent_s > LONGEST_S
         return True
 
     def _everything(self) -> Batch:
@@ -89,7 +89,7 @@ class Desk:
         frames, self._frames = self._frames, {}
         ended, self._ended = self._ended, {}
         self._hurried.clear()
-        return Batch(load=self._load(len(self._tasks)), frames=frames, ended=ended)
+        return Batch(load=self._load(len(self._tasks)), frames=_merged(frames), ended=ended)
 
     def _urgent(self) -> Batch:
         frames = {number: self._frames.pop(number) for number in self._hurried if number in self._frames}
@@ -97,11 +97,13 @@ class Desk:
         self._hurried.clear()
         if not self._frames:
             self._news.clear()
-        return Batch(load=self._load(len(self._tasks)), frames=frames, ended=ended)
+        return Batch(load=self._load(len(self._tasks)), frames=_merged(frames), ended=ended)
 
     def _put(self, number: int, frame: Frame) -> None:
-        held = self._frames.get(number)
-        self._frames[number] = frame if held is None else merge(held, frame)
+        if (held := self._frames.get(number)) is None:
+            self._frames[number] = [frame]
+        else:
+            held.append(frame)
         self._news.set()
         if frame.head is not None:
             self._hasten(number)
@@ -129,3 +131,7 @@ class Desk:
             self._end(
                 call.number, failure_of(ServingError("the replica could not answer because of an internal error"))
             )
+
+
+def _merged(frames: dict[int, list[Frame]]) -> dict[int, Frame]:
+    return {number: merged(held) for number, held in frames.items()}

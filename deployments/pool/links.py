@@ -30,6 +30,11 @@ class Links:
 
     def follow(self, view: FleetView) -> None:
         """Connect to replicas that are new, and let go of those that are gone."""
+        if view.pools:  # a controller that starts anew knows no pools
+            for pool in self._links.keys() - view.pools.keys():
+                self._drop(self._links[pool], list(self._links[pool]))
+                if not self._links[pool]:
+                    del self._links[pool]
         for pool, state in view.pools.items():
             links = self._links.setdefault(pool, {})
             known = {place.replica: place for place in state.replicas if place.address}

@@ -23,7 +23,7 @@ log = logging.getLogger("tercet.pool")
 
 ENGINE_DEPLOYMENT = "Engine"
 PATIENCE_S = 0.5
-ADAPTER_PATIENCE_S = 5.0
+LACKING_PATIENCE_S = 5.0
 
 
 def application_of(pool: str) -> str:
@@ -85,6 +85,7 @@ class PoolTransport:
     async def _pick(self, pool: str, course: Course, context: Context) -> tuple[Link, float]:
         """Return a link to send the call over and the seconds for which none was there, or none that serves it."""
         began_s, waited_s, request = self._clock(), 0.0, course.request
+        lacking_since_s: float | None = None
         while True:
             links = self._links.of(pool)
             able = [link for link in links if _serves(link, request)]
@@ -92,21 +93,34 @@ class PoolTransport:
                 chosen = course.preferred([link.place.replica for link in able])
                 sound = [link for link in able if link.place.replica in chosen]
                 return self._picker.pick(sound, request, context), waited_s
-            waited_s = self._clock() - began_s
-            self._give_up(pool, request, context, waited_s=waited_s if links else 0.0)
+            now_s = self._clock()
+            waited_s = now_s - began_s
+            # A pool that has to start first is not one whose replicas lack something.
+            lacking_since_s = (lacking_since_s or now_s) if links or request.replica else None
+            self._give_up(pool, request, context, lacking_s=now_s - (lacking_since_s or now_s))
             await self._links.change(PATIENCE_S)
 
-    def _give_up(self, pool: str, request: Request, context: Context, *, waited_s: float) -> None:
-        """Raise what the client is told when waiting makes no sense, or not any longer."""
+    def _give_up(self, pool: str, request: Request, context: Context, *, lacking_s: float) -> None:
+        """Raise what the client is told when waiting makes no sense, or not any longer.
+
+        *lacking_s* is for how long there have been replicas that lack what the request needs.
+        """
+        view = self._view()
         if context.deadline_s <= self._clock():
             raise DeadlineExceeded("the request's time was over before a replica took it")
-        if request.replica:
+        if request.replica and (lacking_s > LACKING_PATIENCE_S or not _listed(view, pool, request.replica)):
             raise NotFound(f"the replica of {pool} that kept this is gone, and what it kept with it")
-        if waited_s > ADAPTER_PATIENCE_S:
+        if request.adapter and lacking_s > LACKING_PATIENCE_S:
             raise NoReplica(f"no replica of {pool} holds the adapter {request.adapter!r} yet", retry_after_s=5.0)
-        hopeless = refusal(pool, self._view())
+        hopeless = refusal(pool, view)
         if hopeless is not None:
             raise hopeless
+
+
+def _listed(view: FleetView | None, pool: str, replica: str) -> bool:
+    """Say whether the replica is known to be there, although there may be no connection to it at this moment."""
+    state = view.pools.get(pool) if view is not None else None
+    return state is not None and any(place.replica == replica for place in state.replicas)
 
 
 def _serves(link: Link, request: Request) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.engines.outbox import Outbox, merge
+from deployments.engines.outbox import Outbox, merged
 from deployments.errors import EngineFailed
 from deployments.request import Frame, Head
 
@@ -61,6 +61,6 @@ def test_merging_keeps_what_either_says() -> None:
     """Bytes and text join, tokens add up, the head and the first reason stay."""
     early = Frame(data=b"a", text="x", tokens=1, head=HEAD)
     late = Frame(data=b"b", text="y", tokens=2, prompt_tokens=9, finish_reason="stop")
-    assert merge(early, late) == Frame(
+    assert merged([early, late]) == Frame(
         data=b"ab", text="xy", tokens=3, prompt_tokens=9, finish_reason="stop", head=HEAD
     )

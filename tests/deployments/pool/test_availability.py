@@ -22,7 +22,13 @@ def view(**state: object) -> FleetView:
         view(scaled_to_zero=True, target=0),
         view(scaled_to_zero=True, target=1, starting=1),
     ],
-    ids=["no word yet", "unknown pool", "a replica is ready", "at zero on purpose", "waking from zero"],
+    ids=[
+        "no word yet",
+        "a controller that starts anew",
+        "a replica is ready",
+        "at zero on purpose",
+        "waking from zero",
+    ],
 )
 def test_waits_while_a_replica_may_come(seen: FleetView | None) -> None:
     """Not knowing, having one, or being asleep on purpose are reasons to wait."""
@@ -35,3 +41,11 @@ def test_refuses_a_pool_that_lost_its_replicas() -> None:
     assert isinstance(refused, NoReplica)
     assert refused.retry_after_s
     assert "1 starting" in refused.message
+
+
+def test_refuses_a_pool_that_has_been_removed() -> None:
+    """A controller that knows other pools has forgotten this one for good: its deadline would bring nothing."""
+    refused = refusal("moe", view(ready=1))
+    assert isinstance(refused, NoReplica)
+    assert refused.retry_after_s
+    assert "no pool moe" in refused.message

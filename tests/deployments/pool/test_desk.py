@@ -8,6 +8,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 
 from deployments.pool.desk import Desk
+from deployments.pool.pace import LONGEST_S
 from deployments.pool.wire import Batch, Call, Cancel, Load
 from deployments.request import Frame, Head, Request
 
@@ -47,8 +48,17 @@ async def following(batches: AsyncIterator[Batch]) -> Batch:
         return await anext(batches)
 
 
-def desk(engine: Ticking) -> Desk:
-    return Desk(engine.answer, lambda yours: Load(in_flight=yours, yours=yours, limit=64))
+class Clock:
+    """Stands still unless it is set."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def desk(engine: Ticking, clock: Clock | None = None) -> Desk:
+    return Desk(engine.answer, lambda yours: Load(in_flight=yours, yours=yours, limit=64), clock=clock or Clock())
 
 
 async def test_a_slow_reader_gets_one_frame_a_call_with_all_that_waits() -> None:
@@ -91,6 +101,31 @@ async def test_many_streams_share_messages_and_a_first_token_does_not_wait() -> 
         assert set(first.frames) == {999}
         assert set(first.ended) == {999}
         assert len((await following(batches)).frames) == 200
+    await one.close()
+
+
+async def test_first_tokens_without_end_do_not_hold_the_others_up() -> None:
+    """What has waited as long as anything may goes out with them."""
+    clock, engine, newcomer = Clock(), Ticking(tokens=50), Ticking(tokens=1)
+    one = desk(engine, clock)
+    for number in range(8):
+        one.take(call(number))
+    async with aclosing(one.batches()) as batches:  # type: ignore[type-var]
+        await asyncio.sleep(0)
+        engine.next()
+        seen = 0
+        while seen < 8:
+            seen += len((await following(batches)).frames)
+        engine.next()
+        one._answer = newcomer.answer
+        for number, waited_s in ((100, 0.0), (101, 2 * LONGEST_S)):
+            clock.now_s += waited_s
+            one.take(call(number))
+            await asyncio.sleep(0)
+            newcomer.next()
+            batch = await following(batches)
+            assert number in batch.frames
+            assert len(batch.frames) == (9 if waited_s else 1)
     await one.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from deployments.pool.links import Links
@@ -68,3 +69,20 @@ async def test_a_forgotten_replica_that_is_gone_is_let_go() -> None:
     assert link.closed  # type: ignore[attr-defined]
     link.usable = True  # type: ignore[misc]
     assert not names(links)
+
+
+async def test_the_links_of_a_pool_that_is_gone_are_let_go_once_they_are_lost() -> None:
+    """What its replicas still answer is waited for; a controller that knows no pool at all proves nothing."""
+    links = Links(Link)  # type: ignore[arg-type]
+    links.follow(view("a"))
+    link = links.of("dense")[0]
+    others = FleetView(at_s=0.0, pools={"moe": PoolState(ready=1, target=1, starting=0)})
+    links.follow(others)
+    assert names(links) == ["a"]
+    link.usable = False  # type: ignore[misc]
+    links.follow(FleetView(at_s=0.0, pools={}))
+    await asyncio.sleep(0)
+    assert not link.closed  # type: ignore[attr-defined]
+    links.follow(others)
+    await asyncio.sleep(0)
+    assert link.closed  # type: ignore[attr-defined]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from deployments.errors import EngineFailed, Invalid, NoReplica, NotFound, Overloaded, ServingError
-from deployments.pool.failover import LOST
+from deployments.pool.failover import LOST, Course
+from deployments.pool.transport import PoolTransport
 from deployments.request import Request
+from deployments.signals import ReplicaPlace
 from tests.deployments.pool.wired import HANG, REQUEST, Replica, context, until, wired
 
 
@@ -131,6 +135,40 @@ async def test_only_the_named_replica_answers_for_what_it_keeps() -> None:
             assert await one.answer(Request(endpoint="response", model="dense", body={}, replica=name)) == name.encode()
         with pytest.raises(NotFound):
             await one.answer(Request(endpoint="response", model="dense", body={}, replica="gone"))
+
+
+async def test_a_replica_out_of_reach_still_keeps_what_it_kept() -> None:
+    """While the controller lists it, a lost connection is waited for; it is not told as a loss for ever."""
+    a = Replica("a", [b"a"], limit=0)
+    async with wired(a, ready=1) as one:
+        answer = asyncio.ensure_future(one.answer(Request(endpoint="response", model="dense", body={}, replica="a")))
+        await asyncio.sleep(0.05)
+        assert not answer.done()
+        a.limit = 8
+        a.listener.announce()
+        assert await answer == b"a"
+
+
+async def test_a_pool_that_starts_is_not_one_that_lacks_an_adapter() -> None:
+    """However long the start took, a replica's first report of its adapters is waited for."""
+    now_s, place = 0.0, ReplicaPlace(replica="a", address="", key="", adapters=())
+
+    class Starting:
+        """There is a replica after 20 seconds, and the controller knows its adapters a second later."""
+
+        def of(self, _: str) -> list[SimpleNamespace]:
+            known = replace(place, adapters=("pirate",)) if now_s >= 21 else place
+            return [SimpleNamespace(place=known)] if now_s >= 20 else []
+
+        async def change(self, within_s: float) -> None:
+            nonlocal now_s
+            now_s += within_s
+
+    asked = Request(endpoint="chat", model="dense", body={}, adapter="pirate")
+    transport = PoolTransport(lambda: None, cast("Any", Starting()), clock=lambda: now_s)
+    link, waited_s = await transport._pick("dense", Course("dense", asked, transport.failover), context())
+    assert link.place.adapters == ("pirate",)
+    assert waited_s == pytest.approx(21, abs=1)
 
 
 async def test_an_adapter_is_asked_of_who_holds_it() -> None:
