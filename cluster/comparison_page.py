@@ -12,11 +12,12 @@ from cluster.comparison import MEASURES, Compared
 from cluster.confidence import LEVEL, Estimate
 
 
-def plain(by: str, found: list[Compared]) -> dict[str, Any]:
+def plain(by: str, found: list[Compared], currency: str = "") -> dict[str, Any]:
     """Return everything as JSON data; an estimate is ``{value, low, high}``, or null without values."""
     return {
         "by": by,
         "confidence": LEVEL,
+        "currency": currency or None,
         "experiments": [
             {
                 "name": one.name,
@@ -32,7 +33,7 @@ def plain(by: str, found: list[Compared]) -> dict[str, Any]:
     }
 
 
-def table(one: Compared) -> Table:
+def table(one: Compared, currency: str = "") -> Table:
     """Return a table with a column for each arm, and one for each arm's difference to the baseline."""
     page = Table(title=f"{one.name}: {100 * LEVEL:g} % confidence intervals in brackets, * where zero is outside")
     page.add_column("")
@@ -45,7 +46,7 @@ def table(one: Compared) -> Table:
         if any(figures[name] is not None for figures in one.arms.values()):
             arms = (_told(figures[name]) for figures in one.arms.values())
             differences = (_signed(figures[name]) for figures in one.differences.values())
-            page.add_row(name, *arms, *differences)
+            page.add_row(f"cost ({currency})" if currency and name == "cost" else name, *arms, *differences)
     return page
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from cluster.problems import Loc, Problem, path_of, shown
+from cluster.problems import Loc, Problem, half_character, path_of, shown
 
 _MOST_NODES = 100_000
 _MOST_BYTES = 4 * 2**20
@@ -81,11 +81,11 @@ def _read(loader: _Loader, name: str) -> tuple[dict[str, Any], tuple[Problem, ..
         return _refused(name, "is empty; it needs at least 'models'")
     if _weight(root, {}, ()) > _MOST_NODES:
         return _refused(name, f"has more than {_MOST_NODES} values once its aliases are written out")
-    repeated = tuple(_repeated(root, ()))
+    problems = (*_repeated(root, ()), *_no_text(root, ()))
     document = loader.construct_document(root)
     if not isinstance(document, dict):
         return _refused(name, f"{shown(document)} is not a mapping; write 'models:' at the top level")
-    return document, repeated
+    return document, problems
 
 
 def _refused(path: str, message: str) -> tuple[dict[str, Any], tuple[Problem, ...]]:
@@ -129,3 +129,16 @@ def _repeated(node: yaml.Node, loc: Loc) -> Iterator[Problem]:
             yield Problem(path=path_of((*loc, name)), message=message)
         lines.setdefault(name, line)
         yield from _repeated(value, (*loc, name))
+
+
+def _no_text(node: yaml.Node, loc: Loc) -> Iterator[Problem]:
+    r"""Find scalars with half a character in them, which an escape such as \ud800 makes and no file can hold."""
+    if isinstance(node, yaml.SequenceNode):
+        for at, child in enumerate(node.value):
+            yield from _no_text(child, (*loc, at))
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _no_text(key, loc)
+            yield from _no_text(value, (*loc, str(key.value)))
+    elif (message := half_character(node.value)) is not None:
+        yield Problem(path=path_of(loc), message=message)

@@ -36,6 +36,7 @@ def _whole(known: Known, length: float | None) -> str:
 def _cost(price: Price | None, prompt_tokens: int, length: float | None) -> str:
     if price is None:
         return "unknown: no price (--price)"
+    amount = f"{cost(price, prompt_tokens, length or 0):.3g}{price.currency and f' {price.currency}'}"
     if length is None:
-        return f"{cost(price, prompt_tokens, 0):.3g} for the prompt; the answer's length is unknown (--tokens)"
-    return f"{cost(price, prompt_tokens, length):.3g} for about {prompt_tokens} and {length:.0f} tokens"
+        return f"{amount} for the prompt; the answer's length is unknown (--tokens)"
+    return f"{amount} for about {prompt_tokens} and {length:.0f} tokens"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+import msgspec
 
 from cluster.record_lines import Lines, lines_of
 from deployments.telemetry.records import OK, Record
@@ -26,7 +27,7 @@ class Values:
     def add(self, value: float | None) -> None:
         """Count a value; one that nobody told is not counted."""
         if value is not None and 0 <= value < math.inf:
-            at = round(_STEPS * math.log2(max(value, 1e-6)))
+            at = round(_STEPS * math.log2(min(max(value, 1e-6), 1e300)))
             self.counts[at] = self.counts.get(at, 0) + 1
             self.total += 1
 
@@ -88,9 +89,12 @@ def known_from(path: Path) -> Mapping[str, Known]:
 
     Raises OSError, and ValueError where it is neither.
     """
+    if not (path.is_file() or path.is_dir()):
+        path.stat()
+        raise ValueError("is neither a file nor a folder; write what a pipe brings to a file first")
     status = _status(path)
     if status is not None:
-        return {name: _of_pool(pool) for name, pool in status["pools"].items()}
+        return {name: _of_pool(pool) for name, pool in status.pools.items()}
     lines = lines_of(path)
     found = by_model(lines)
     if not found and lines.malformed:
@@ -107,16 +111,39 @@ def by_model(records: Iterable[Record] | Lines) -> dict[str, Speed]:
     return found
 
 
-def _status(path: Path) -> Mapping[str, Any] | None:
+class _Latency(msgspec.Struct):
+    p50_s: Annotated[float, msgspec.Meta(ge=0)] | None = None
+
+
+class _Pool(msgspec.Struct):
+    ttft: _Latency | None = None
+    tpot: _Latency | None = None
+
+
+class _Status(msgspec.Struct):
+    pools: dict[str, _Pool]
+
+
+def _status(path: Path) -> _Status | None:
+    """Return the status in a file, None where it holds something else; raises ValueError for one of another shape."""
     if path.is_dir() or path.stat().st_size > _MOST_STATUS:
         return None
+    data = path.read_bytes()
     try:
-        told = json.loads(path.read_bytes())
-    except ValueError:
+        told = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return told if isinstance(told, dict) and isinstance(told.get("pools"), dict) else None
+    if not isinstance(told, dict) or "pools" not in told:
+        return None
+    try:
+        return msgspec.convert(told, _Status)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"is not what `tercet status --json` prints ({error}); print it anew") from None
 
 
-def _of_pool(pool: Mapping[str, Any]) -> Known:
-    ttft, tpot = pool.get("ttft") or {}, pool.get("tpot") or {}
-    return Known(ttft_s=ttft.get("p50_s"), per_token_s=tpot.get("p50_s"), source="median of the running cluster")
+def _of_pool(pool: _Pool) -> Known:
+    return Known(
+        ttft_s=pool.ttft.p50_s if pool.ttft else None,
+        per_token_s=pool.tpot.p50_s if pool.tpot else None,
+        source="median of the running cluster",
+    )

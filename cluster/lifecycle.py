@@ -80,6 +80,7 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
     from autoscale.controller.fleet_controller import FleetController  # noqa: PLC0415
     from cluster.app import CONTROLLER, applications, fleet_pools  # noqa: PLC0415
 
+    keep(directory, RunningPlan(plan=plan, cache=cache))  # first, so that nobody reads the plan of a run before
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it speaks of its own start as well
     with _in_one_sentence("starting Ray Serve"):
         serve.start(
@@ -107,7 +108,6 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
         )
         ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
         run(applications(plan, state_dir=directory, cache=cache))
-    keep(directory, RunningPlan(plan=plan, cache=cache))
 
 
 def run(targets: Sequence[Any]) -> None:
@@ -122,10 +122,11 @@ def run(targets: Sequence[Any]) -> None:
 def _in_one_sentence(doing: str) -> Iterator[None]:
     """Turn whatever Ray raises while *doing* something into a CannotServeError."""
     import ray  # noqa: PLC0415
+    from ray.serve.exceptions import RayServeException  # noqa: PLC0415
 
     try:
         yield
-    except (ray.exceptions.RayError, RuntimeError, OSError, TimeoutError) as error:
+    except (ray.exceptions.RayError, RayServeException, RuntimeError, OSError, TimeoutError) as error:
         raise CannotServeError(f"{doing} failed: {cause(str(error))}") from error
 
 
@@ -169,12 +170,14 @@ def steer_canary(node: str, action: str, deadline_s: float = 15.0) -> None:
 
 
 def deployment_failures() -> Mapping[str, str]:
-    """Return, by application, in one sentence why Serve gave it up."""
+    """Return, by application, in one sentence why Serve gave it up; raises CannotServeError when Serve is silent."""
     from ray import serve  # noqa: PLC0415
 
+    with _in_one_sentence("asking Serve how it is"):
+        found = serve.status().applications
     return {
         name: cause(next((one.message for one in app.deployments.values() if one.message), app.message))
-        for name, app in serve.status().applications.items()
+        for name, app in found.items()
         if app.status == "DEPLOY_FAILED"
     }
 
@@ -236,7 +239,7 @@ class AttachedCluster:
             run([gateway_target(plan.gateway)])
 
     def remove_pools(self, names: Sequence[str]) -> None:
-        """Drain and stop pools; they go on draining when this returns."""
+        """Drain and stop pools, which go on draining when this returns; those that are not there are gone already."""
         from ray import serve  # noqa: PLC0415
 
         from deployments.pool.transport import application_of  # noqa: PLC0415

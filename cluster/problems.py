@@ -16,6 +16,7 @@ from deployments.strict import nearest
 Loc = tuple[str | int, ...]
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]+", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 60
 
 # Every text follows the value: "0 is less than 1".
@@ -46,8 +47,12 @@ class Problem:
 
     def __str__(self) -> str:
         line = f"{self.path}: {self.message}" if self.path else self.message
-        # Names come from the document; an escape sequence in one must not reach a terminal.
-        return "".join(letter if letter.isprintable() else " " for letter in line)
+        return printable(line)
+
+
+def printable(text: str) -> str:
+    """Return *text* of a document on one line; an escape sequence in it must not reach a terminal."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def path_of(loc: Iterable[str | int]) -> str:
@@ -61,6 +66,12 @@ def path_of(loc: Iterable[str | int]) -> str:
         else:
             text += f"[{json.dumps(part, ensure_ascii=False)}]"
     return text
+
+
+def half_character(text: str) -> str | None:
+    """Say what is wrong with *text* that cannot be written as UTF-8, None where it can."""
+    half = _SURROGATE.search(text)
+    return half and f"holds \\u{ord(half[0]):04x}, which is half a character; write the character itself"
 
 
 def shown(value: Any) -> str:
@@ -82,6 +93,8 @@ def problem_of(line: ErrorDetails) -> Problem:
     if line["type"] == "extra_forbidden":
         message = f"is not a known key; {nearest(str(loc[-1]), known_keys(loc[:-1]))}"
         return Problem(path=path_of(loc), message=message, value=value)
+    if line["type"] == "string_unicode" and isinstance(value, str) and (half := half_character(value)) is not None:
+        return Problem(path=path_of(loc), message=half, value=value)
     if line["type"] == "invalid_key" or (loc and loc[-1] == "[key]"):
         above = loc[:-1] if line["type"] == "invalid_key" else loc[:-2]
         return Problem(path=path_of(above), message=f"the key {shown(value)} is not text; quote it", value=value)

@@ -7,6 +7,7 @@ from textwrap import wrap
 from typing import Any
 
 from cluster.engine_settings import WIDTH
+from cluster.problems import printable
 from deployments.remote.spec import Price, RemoteSpec
 
 
@@ -16,15 +17,15 @@ def remotes(settings: Mapping[str, Any]) -> Iterator[str]:
         if model.get("remote"):
             spec = RemoteSpec.model_validate(model["remote"])
             bounds = f"{', '.join(spec.endpoints)}; at most {spec.concurrency} requests a gateway"
-            yield from wrap(f"{name}: {remark(spec)}; {bounds}", WIDTH, subsequent_indent="    ")
+            yield from wrap(f"{printable(name)}: {remark(spec)}; {bounds}", WIDTH, subsequent_indent="    ")
 
 
 def remark(spec: RemoteSpec) -> str:
     """Say who answers, with whose key, at what price."""
-    place = spec.key and (spec.key.file or spec.key.env)
+    place = spec.key and printable(spec.key.file or spec.key.env or "")
     key = f"with the key in {place}" if place else "without a key"
     price = f", {_told(spec.price)}" if spec.price else ""
-    return f"answered as {spec.model} by {spec.url} {key}{price}"
+    return f"answered as {printable(spec.model)} by {spec.url} {key}{price}"
 
 
 def _told(price: Price) -> str:

@@ -176,6 +176,7 @@ def _entry(model: ModelSpec | RemoteSpec) -> dict[str, Any]:
         return {"family": model.family, "media": media, "remote": model.model_dump(mode="json", exclude_none=True)}
     return {
         "family": model.family,
+        "source": model.source,
         "min_replicas": model.replicas.min,
         "media": media,
         "adapters": list(model.adapters),

@@ -1,4 +1,4 @@
-"""The plan that a running cluster was last given, so that a later command knows what a new one would change."""
+"""The plan that a running cluster has, so that a later command knows what a new one would change."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ _FILE = "plan.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningPlan:
-    """A plan, and the checkpoint cache that its engines were told of."""
+    """A plan, and the checkpoint cache that its engines were told of.
+
+    While a change is under way, and after one that has stopped half way, parts may have one of ``unsure`` instead.
+    """
 
     plan: Plan
     cache: str | None = None
+    unsure: tuple[Plan, ...] = ()
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """Return every plan that a part of the cluster may have."""
+        return (self.plan, *self.unsure)
 
 
 def keep(directory: Path, running: RunningPlan) -> None:

@@ -18,9 +18,10 @@ from cluster.machine import this_machine
 from cluster.memory import shortage
 from cluster.obstacles import CannotServeError
 from cluster.plan import Plan
-from cluster.rollout import Spread, roll_out
+from cluster.rollout import roll_out
 from cluster.run_state import state_dir
 from cluster.running_plan import RunningPlan, as_kept, keep, recall
+from cluster.spread import Spread
 from deployments.gateway.fingerprint import fingerprint
 from deployments.gateway.rehearsal import rehearse
 from deployments.gateway.settings import GatewaySettings
@@ -32,7 +33,7 @@ def apply(
         int | None, typer.Option(help="The port of the running gateway; gateway.port if not given.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Go on although engines restart or pools go.")] = False,
-    wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for new pools and for all gateways.")] = 600.0,
+    wait: Annotated[float, typer.Option(min=0.0, help="Seconds to wait for engines and for all gateways.")] = 600.0,
 ) -> None:
     """Change a running cluster to what FILE says; a file with any problem changes nothing."""
     plan = as_kept(plan_or_exit(file, port=port, nodes=(this_machine(),)))
@@ -53,21 +54,23 @@ def _apply(directory: Path, plan: Plan, settings: GatewaySettings, *, yes: bool,
             raise CannotServeError(
                 f"what {running.http} was started with is not known here: `tercet down`, then serve the file."
             )
-        found = changes(served.plan, plan)
-        for line in lines(found, same=served.plan == plan):
+        if served.unsure:
+            print("the change before has stopped half way: what it may have touched is handed over again", flush=True)
+        found = _changes(served.plans, plan)
+        for line in lines(found, same=served.plans == (plan,)):
             print(line, flush=True)
-        _refuse(found, served.plan, plan, yes=yes)
-        added = {pool.name for pool in plan.pools} - {pool.name for pool in served.plan.pools}
+        _refuse(found, served.plans, plan, yes=yes)
+        added = {pool.name for pool in plan.pools} - _pools(served.plans)
         if added:
             print(f"starting {', '.join(sorted(added))}; the gateways change once they are ready", flush=True)
         began_s = time.monotonic()
         spread = roll_out(
             AttachedCluster(directory, cache=served.cache),
-            served.plan,
+            served.plans,
             plan,
             fingerprint(settings),
             within_s=wait_s,
-            running=lambda held: keep(directory, RunningPlan(plan=held, cache=served.cache)),
+            running=lambda held: keep(directory, RunningPlan(plan=held[0], cache=served.cache, unsure=tuple(held[1:]))),
         )
     print(outcome(spread, fingerprint(settings), time.monotonic() - began_s), flush=True)
     if not spread.complete:
@@ -85,6 +88,16 @@ def _alone(directory: Path) -> Any:
         raise CannotServeError("another `tercet apply` is at work on this cluster: wait for it.") from None
 
 
+def _changes(olds: Sequence[Plan], new: Plan) -> list[Change]:
+    """Return every difference from any of *olds*, those that restart engines first."""
+    found = dict.fromkeys(change for old in olds for change in changes(old, new))
+    return sorted(found, key=lambda change: not change.restarts)
+
+
+def _pools(plans: Sequence[Plan]) -> set[str]:
+    return {pool.name for plan in plans for pool in plan.pools}
+
+
 def lines(found: Sequence[Change], *, same: bool) -> list[str]:
     """Say each change and whether engines restart for it."""
     if not found:
@@ -92,11 +105,11 @@ def lines(found: Sequence[Change], *, same: bool) -> list[str]:
     return [f"  {'restarts engines' if change.restarts else 'in place        '}  {change.what}" for change in found]
 
 
-def _refuse(found: Sequence[Change], old: Plan, new: Plan, *, yes: bool) -> None:
+def _refuse(found: Sequence[Change], olds: Sequence[Plan], new: Plan, *, yes: bool) -> None:
     """Raise CannotServeError for what cannot be changed while it runs, and for what nobody has agreed to."""
-    if (old.gateway.host, old.gateway.port) != (new.gateway.host, new.gateway.port):
+    if any((old.gateway.host, old.gateway.port) != (new.gateway.host, new.gateway.port) for old in olds):
         raise CannotServeError("gateway.host and gateway.port need a new start: `tercet down`, then `tercet serve`.")
-    running = {pool.name for pool in old.pools}
+    running = _pools(olds)
     added = replace_pools(new, [pool.name for pool in new.pools if pool.name not in running])
     short = shortage(added, psutil.virtual_memory().available) if added.pools else None
     if short:
@@ -123,5 +136,6 @@ def outcome(spread: Spread, settings: str, took_s: float) -> str:
     late = f"; still other settings: {', '.join(spread.others)}" if spread.others else ""
     return (
         f"not complete after {took_s:.1f} s: {len(spread.having)} of {spread.wanted} gateways have settings "
-        f"{settings}{late}. Every gateway takes them as soon as it can; `tercet apply` again looks anew."
+        f"{settings}{late}. Every gateway takes them as soon as it can, and one that is being stopped ends with its "
+        "requests; `tercet apply` again looks anew."
     )

@@ -11,8 +11,8 @@ import msgspec
 import typer
 from rich.console import Console
 
+from cluster.commands.prices import currency_or_exit, prices_of
 from cluster.commands.prices import price as read_price
-from cluster.commands.prices import prices_of
 from cluster.commands.problems_shown import config_or_exit
 from cluster.comparison import By, Compared, compared, gathered
 from cluster.comparison_page import plain, table
@@ -34,7 +34,7 @@ def compare(
         Path | None, typer.Option(help='Feedback, a line each: {"request_id": "...", "score": 0.8}.')
     ] = None,
     price: Annotated[
-        list[str] | None, typer.Option(help="MODEL=PROMPT,COMPLETION for a million tokens; may be repeated.")
+        list[str] | None, typer.Option(help="MODEL=PROMPT,COMPLETION[,CURRENCY] a million tokens; may be repeated.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="The Tercet document, for the prices in it.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -42,6 +42,7 @@ def compare(
     """Compare recorded requests by the arm that answered them."""
     told = price or []
     prices = prices_of(config_or_exit(config), told) if config is not None else dict(read_price(one) for one in told)
+    currency = currency_or_exit(prices, "compare")
     try:
         arms = gathered(read_records(path), by, prices, _scores(scores) if scores is not None else {})
     except (RecordsError, OSError) as error:
@@ -49,16 +50,16 @@ def compare(
     found = [compared(name, figures, baseline) for name, figures in arms.items() if not baseline or baseline in figures]
     if not found:
         _stop(f"{path} holds no record with {f'an arm {baseline!r}' if baseline else 'arms'} to compare by {by}")
-    _show(by, found, as_json=as_json)
+    _show(by, found, currency, as_json=as_json)
 
 
-def _show(by: By, found: list[Compared], *, as_json: bool) -> None:
+def _show(by: By, found: list[Compared], currency: str, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(plain(by, found), indent=2))
+        print(json.dumps(plain(by, found, currency), indent=2))
         return
     console = Console()
     for one in found:
-        (console if console.is_terminal else Console(width=PLAIN_WIDTH)).print(table(one))
+        (console if console.is_terminal else Console(width=PLAIN_WIDTH)).print(table(one, currency))
 
 
 def _scores(path: Path) -> dict[str, float]:

@@ -40,7 +40,7 @@ def explain(
     ] = None,
     tokens: Annotated[int | None, typer.Option(min=1, help="How long the answer gets.")] = None,
     price: Annotated[
-        list[str] | None, typer.Option(help="MODEL=PROMPT,COMPLETION for a million tokens; may be repeated.")
+        list[str] | None, typer.Option(help="MODEL=PROMPT,COMPLETION[,CURRENCY] a million tokens; may be repeated.")
     ] = None,
 ) -> None:
     """Print the path that a prompt would take, and why, with what to expect of it."""

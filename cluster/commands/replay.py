@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cluster.commands.prices import prices_of
+from cluster.commands.prices import currency_or_exit, prices_of
 from cluster.commands.problems_shown import config_or_exit
 from cluster.config import model_names
 from cluster.record_lines import lines_of
@@ -28,7 +28,7 @@ def replay(
     log: Annotated[Path, typer.Argument(help="Records that a `record` node kept with its texts: a file or a folder.")],
     file: Annotated[Path, typer.Argument(help="The Tercet document whose graph is tried.")],
     price: Annotated[
-        list[str] | None, typer.Option(help="MODEL=PROMPT,COMPLETION for a million tokens; may be repeated.")
+        list[str] | None, typer.Option(help="MODEL=PROMPT,COMPLETION[,CURRENCY] a million tokens; may be repeated.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -41,7 +41,9 @@ def replay(
     except OSError as error:
         typer.echo(f"tercet replay: {log} cannot be read: {error.strerror or error}", err=True)
         raise typer.Exit(1) from None
-    told = outcome(done, prices, lines.malformed)
+    priced = {model: prices[model] for move in done.moves for model in move[1:] if model in prices}
+    currency = currency_or_exit(priced, "replay")
+    told = {**outcome(done, prices, lines.malformed), "currency": currency or None}
     if as_json:
         print(json.dumps(told, indent=2))
     else:
@@ -61,7 +63,7 @@ def _print(told: Mapping[str, Any]) -> None:
     for line in headline(told):
         console.print(Text(line))
     if told["moves"]:
-        console.print(_moves(told["moves"]))
+        console.print(_moves(told["moves"], told["currency"]))
     for path in told["paths"][:PATHS_SHOWN]:
         console.print(Text(f"  {path['requests']}x  {path['old']}  ->  {path['new']}"))
 
@@ -84,7 +86,7 @@ def headline(told: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _moves(rows: list[Mapping[str, Any]]) -> Table:
+def _moves(rows: list[Mapping[str, Any]], currency: str | None) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("ENTRY", "OLD MODEL", "NEW MODEL", "REQUESTS", "TTFT old/new", "ANSWER old/new", "COST old/new"):
         table.add_column(column)
@@ -93,7 +95,7 @@ def _moves(rows: list[Mapping[str, Any]]) -> Table:
             *map(Text, (row["entry"], row["old_model"] or "none", row["new_model"], str(row["requests"]))),
             _pair(row["old_ttft_s"], row["new_ttft_s"], " s"),
             _pair(row["old_duration_s"], row["new_duration_s"], " s"),
-            _pair(row["old_cost"], row["new_cost"], ""),
+            _pair(row["old_cost"], row["new_cost"], f" {currency}" if currency else ""),
         )
     return table
 

@@ -363,6 +363,17 @@ default: dense
             "autoscale.mode: \"on\" is not one of 'active' or 'advise'",
         ],
     ),
+    "half a character where a schema looks": (
+        'models:\n  dense: {family: dense, source: "demo/\\udc00"}\n',
+        [r"models.dense.source: holds \udc00, which is half a character; write the character itself"],
+    ),
+    "half a character": (
+        model("") + 'graph:\n  auto: {switch: [{when: {header: {"x-\\ud83d": ["\\ud800"]}}, to: dense}, {to: dense}]}\n',
+        [
+            r"graph.auto.switch[0].when.header: holds \ud83d, which is half a character; write the character itself",
+            'graph.auto.switch[0].when.header["x- "][0]: holds \\ud800, which is half a character; write the character itself',
+        ],
+    ),
     "a key written twice": (
         "models:\n  dense: {family: dense, source: demo/dense}\n  dense: {family: moe, source: demo/dense}\n",
         [

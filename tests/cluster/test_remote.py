@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,41 @@ def test_judges_speak() -> None:
     assert complaints(document(models=models, graph=graph, default="best")) == [
         "graph.best.judge: best needs text from embed; embed gives none"
     ]
+
+
+def test_escapes_in_a_name_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    """Neither in the report nor in what explain prints."""
+    told = hybrid(model="m\x1b]0;pwned\x07")
+    text = " ".join(line.text for line in report(planned(told), LAPTOP, "x"))
+    assert "answered as m ]0;pwned" in text
+    assert text.isprintable()
+    file = tmp_path / "tercet.yaml"
+    file.write_text(json.dumps(told))
+    shown = CliRunner().invoke(app, ["explain", str(file), "--prompt", "hi", "--model", "cloud"])
+    assert shown.exit_code == 0, shown.output
+    assert "\x1b" not in shown.output
+
+
+def test_a_port_that_is_none() -> None:
+    """Is told by the check, not by the first request."""
+    assert complaints(hybrid(url="https://api.example.com:99999/v1")) == [
+        'models.cloud.url: "https://api.example.com:99999/v1" has a port greater than 65535'
+    ]
+    named = {**hybrid(), "gateway": {"remote_hosts": ["api.example.com:99999", "api.example.com"]}}
+    assert complaints(named) == ['gateway.remote_hosts[0]: "api.example.com:99999" has a port greater than 65535']
+
+
+def test_gateways_know_when_a_model_has_become_another() -> None:
+    """By its checkpoint, or by who answers as what; a graph node by all that it leads to."""
+
+    def identity(name: str, source: str = "demo/dense", **cloud: Any) -> str:
+        models = {"dense": model(source=source), "cloud": {**CLOUD, **cloud}}
+        graph = {"auto": {"fallback": ["dense", "cloud"]}, "above": {"switch": [{"to": "auto"}]}}
+        plan = planned(document(models=models, graph=graph, default="auto", gateway=HOSTS))
+        return GatewaySettings.model_validate(plan.gateway.settings).identity(name)
+
+    for name, changed in (("dense", {"source": "demo/dense-int8"}), ("cloud", {"model": "gpt-y"})):
+        assert identity(name) == identity(name, concurrency=5)
+        for reached in (name, "auto", "above"):
+            assert identity(reached) != identity(reached, **changed)  # type: ignore[arg-type]
+    assert identity("dense") == identity("dense", model="gpt-y")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,86 @@ def test_apply_says_in_one_sentence_that_nothing_runs(file: str) -> None:
     assert code == 1
     assert err.startswith("tercet apply: no Tercet runs here")
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("at_s", ["1e12", "1e18", "1e300", "-1", "1e999"])
+def test_a_time_that_no_calendar_has_is_no_record_s(tmp_path: Path, file: str, at_s: str) -> None:
+    """The line is counted as malformed, and the others are replayed."""
+    good = msgspec.json.encode(record())
+    log = written(tmp_path / "log.jsonl", good.replace(b'"at_s":1.0', b'"at_s":' + at_s.encode()), good)
+    assert log.read_bytes().count(at_s.encode()) >= 1
+    code, out, err = run("replay", str(log), file, "--json")
+    assert code == 0
+    assert (json.loads(out)["replayed"], json.loads(out)["malformed_lines"]) == (1, 1)
+    assert "log.jsonl:1: " in err
+
+
+def test_a_number_of_tokens_that_no_answer_has(tmp_path: Path) -> None:
+    """And latencies at the ends of what a number can say, of which the median is one as well."""
+    good = msgspec.json.encode(record())
+    lines = lines_of(written(tmp_path / "log.jsonl", good.replace(b":21,", b":1" + b"0" * 400 + b","), good))
+    assert len(list(lines)) == lines.malformed == 1
+    values = Values()
+    values.add(1.7e308)
+    assert values.median() == pytest.approx(1e300, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "pools",
+    [{"a": {"ttft": {"p50_s": "x"}}}, {"a": {"ttft": [1]}}, {"a": 5}, [], None, {"a": {"tpot": {"p50_s": -1}}}],
+)
+def test_a_status_of_another_shape_is_refused(tmp_path: Path, file: str, pools: Any) -> None:
+    """With the way out."""
+    status = tmp_path / "status.json"
+    status.write_text(json.dumps({"pools": pools}))
+    with pytest.raises(ValueError, match=r"is not what `tercet status --json` prints .* print it anew"):
+        known_from(status)
+    code, _, err = run("explain", file, "--prompt", HI, "--from", str(status))
+    assert (code, "--from" in err) == (2, True)
+
+
+def test_figures_do_not_come_from_a_pipe(tmp_path: Path) -> None:
+    """It could be read once only, and without end."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(ValueError, match="is neither a file nor a folder"):
+        known_from(pipe)
+
+
+def priced(tmp_path: Path, **currencies: str) -> str:
+    """Return a document of remote models, each with a price in its currency."""
+    models = {
+        name: {
+            "family": "remote", "url": "https://api.example.com/v1", "model": name,
+            "price": {"input_per_million": 10, "output_per_million": 20, "currency": currency},
+        }
+        for name, currency in currencies.items()
+    }  # fmt: skip
+    path = tmp_path / "priced.yaml"
+    gateway = {"remote_hosts": ["api.example.com"]}
+    path.write_text(yaml.safe_dump(document(models=models, graph=GRAPH, default="auto", gateway=gateway)))
+    return str(path)
+
+
+def test_costs_are_told_in_their_currency(tmp_path: Path) -> None:
+    """What the command line gives is in the document's unless it says another."""
+    log = str(written(tmp_path / "log.jsonl", msgspec.json.encode(record())))
+    euros = priced(tmp_path, dense="eur", small="eur")
+    assert "0.00142 eur / 0.00142 eur" in run("replay", log, euros)[1]
+    assert "0.000142 eur / 0.00142 eur" in run("replay", log, euros, "--price", "dense=1,2")[1]
+    assert json.loads(run("replay", log, euros, "--json")[1])["currency"] == "eur"
+    assert " eur for the prompt" in run("explain", euros, "--prompt", HI)[1]
+    assert " usd for the prompt" in run("explain", euros, "--prompt", HI, "--price", "small=1,2,usd")[1]
+    assert run("explain", euros, "--prompt", HI, "--price", "small=1,2,dollars")[0] == 2
+
+
+def test_costs_in_two_currencies_are_not_compared(tmp_path: Path) -> None:
+    """Says which, and the way out."""
+    log = str(written(tmp_path / "log.jsonl", msgspec.json.encode(record())))
+    mixed = priced(tmp_path, dense="eur", small="usd")
+    code, _, err = run("replay", log, mixed)
+    assert code == 1
+    assert "dense in eur and small in usd cannot be compared; give both in one currency by --price" in err
+    assert run("replay", log, mixed, "--price", "dense=11,22,usd")[0] == 0
+    code, _, err = run("compare", log, "--by", "model", "--config", mixed)
+    assert (code, "cannot be compared" in err) == (1, True)
