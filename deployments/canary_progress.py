@@ -9,12 +9,15 @@ from deployments.canary import Counts, Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far one canary has come. ``since_s`` is Unix time; ``held`` is by hand, beside the configuration's.
+    """How far one canary has come. Times are Unix time; ``held`` is by hand, beside the configuration's.
 
-    ``here`` was counted in this stage, ``whole`` in all stages of this rollout.
+    ``since_s`` is when the stage began, ``answered_s`` when the candidate was first known to have answered in it: what
+    is still loading has not begun to prove itself. ``here`` was counted in this stage, ``whole`` in all stages of this
+    rollout.
     """
 
     since_s: float
+    answered_s: float | None = None
     index: int = 0
     status: Status = "running"
     held: bool = False

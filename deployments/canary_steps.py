@@ -3,8 +3,8 @@
     running, stage 0 -> running, stage 1 -> … -> running, last stage -> promoted
            └──────────────────┴── a gate fails ──┴──> rolled_back
 
-A stage is over when it has lasted long enough, enough requests were seen and every gate is passed. A gate fails as soon
-as enough requests were seen, or so many have failed that no number of good ones up to there could make up for it.
+A stage is over when it has lasted long enough since the candidate first answered, enough requests were seen and every
+gate is passed. A gate fails as soon as what was counted proves that its limit is exceeded.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ def step(rule: Rule, progress: Progress, now_s: float) -> Move:
     """Decide once; a canary that is held, promoted or rolled back stays as it is."""
     if progress.status != "running":
         return Move(progress, progress.status)
+    if progress.answered_s is None and candidate(rule, progress).ok:
+        progress = replace(progress, answered_s=now_s)
     if rule.held or progress.held:
         return Move(progress, "held " + ("by the configuration" if rule.held else "by hand"))
     verdicts = judge(rule, progress)
@@ -57,7 +59,10 @@ def steer(rule: Rule, progress: Progress, action: Action, now_s: float) -> Move 
 
 
 def _missing(rule: Rule, progress: Progress, now_s: float) -> list[str]:
-    lasted_s, seen = now_s - progress.since_s, candidate(rule, progress).requests
+    seen = candidate(rule, progress).requests
+    if progress.answered_s is None:
+        return ["the candidate has answered nothing yet", f"{seen} of {rule.min_requests} requests"]
+    lasted_s = now_s - progress.answered_s
     missing = [f"{lasted_s:.0f} of {rule.hold_each_s:g} s"] if lasted_s < rule.hold_each_s else []
     return [*missing, *([f"{seen} of {rule.min_requests} requests"] if seen < rule.min_requests else [])]
 
@@ -72,5 +77,5 @@ def _moved(
     progress: Progress, reason: str, now_s: float, *, status: Status = "running", index: int | None = None
 ) -> Move:
     at = progress.index if index is None else index
-    after = replace(progress, since_s=now_s, index=at, status=status, steps=progress.steps + 1, here=Counts())
-    return Move(after, reason)
+    after = replace(progress, since_s=now_s, answered_s=None, index=at, status=status, here=Counts())
+    return Move(replace(after, steps=progress.steps + 1), reason)

@@ -13,6 +13,7 @@ from deployments.strict import Strict
 Modality = Literal["image", "audio", "video"]
 MODALITIES: tuple[Modality, ...] = ("image", "audio", "video")
 
+MOST_PORT = 65535
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?(?::[1-9][0-9]{0,4})?", re.ASCII)
 
 
@@ -22,6 +23,8 @@ def _plain_host(value: str) -> str:
             "is not a host such as images.example.com or images.example.com:8443; write it in lower case and in ASCII "
             "(xn--...), with no scheme and no path"
         )
+    if int(value.partition(":")[2] or 0) > MOST_PORT:
+        raise ValueError(f"has a port greater than {MOST_PORT}")
     return value
 
 

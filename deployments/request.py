@@ -64,6 +64,10 @@ def unheard(node: str, choice: str) -> None:
     """Ignore what nodes choose."""
 
 
+def untold(tokens: int) -> None:
+    """Ignore tokens that no client sees."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What a request carries that is not part of the call itself.
@@ -73,8 +77,8 @@ class Context:
     is served first. ``branch`` tells apart the calls that one request makes, since engines know calls by their id; one
     that is ``apart`` goes to a replica that has no other call of the request, where there is one.
     What is not ``charged`` nobody asked for, and nobody pays. ``chose`` is told, by nodes that give a request to one of
-    several arms, their name and the arm's. ``span`` is the tracing span that the next node's lies in, None where the
-    request is not traced.
+    several arms, their name and the arm's; ``unseen``, by nodes that generate more than they give, how many tokens that
+    was. ``span`` is the tracing span that the next node's lies in, None where the request is not traced.
     """
 
     request_id: str
@@ -88,6 +92,7 @@ class Context:
     apart: bool = False
     charged: bool = True
     chose: Callable[[str, str], None] = unheard
+    unseen: Callable[[int], None] = untold
     span: Any = None
 
     def enter(self, node: str) -> Context:

@@ -16,7 +16,7 @@ from deployments.strict import nearest
 log = logging.getLogger("tercet.autoscale")
 
 FORGET_AFTER_S = 60.0
-_KEPT = ("since_s", "index", "status", "held", "steps")
+_KEPT = ("since_s", "answered_s", "index", "status", "held", "steps")
 _MOST_KEPT = 200
 
 
@@ -111,7 +111,7 @@ class Canaries:
     def _take(self, known: str, move: Move) -> None:
         canary, before, after = self._heard[known], self._progress[known], move.progress
         canary.reason, self._progress[known] = move.reason, after
-        if replace(before, here=after.here, whole=after.whole) != after:
+        if replace(before, answered_s=after.answered_s, here=after.here, whole=after.whole) != after:
             fields = {
                 "node": canary.node,
                 "status": after.status,

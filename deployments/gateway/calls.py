@@ -74,14 +74,15 @@ async def _answer(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> An
     exchange.stream = request.stream
     exchange.client_headers = headers = client_headers(http)
     exchange.tenant = tenant(headers)
-    exchange.span = gateway.traces.begin(exchange.title, headers=headers, ago_s=gateway.clock() - exchange.arrived_s)
+    span = gateway.traces.begin(exchange.title, headers=headers, ago_s=gateway.clock() - exchange.arrived_s)
+    exchange.span = span
     context = Context(
         request_id=exchange.id,
         deadline_s=deadline_s,
         now=gateway.utc_now(),
         tenant=exchange.tenant,
         headers=headers,
-        span=exchange.span,
+        span=span if span is not None and span.is_recording() else None,
     )
     return Answer(gateway, exchange, node, request, context)
 

@@ -23,6 +23,7 @@ from deployments.graph.wiring import Wiring
 from deployments.layers.deadline import deadline
 from deployments.nodes.canary.tally import canary_reports
 from deployments.nodes.model import ModelNode
+from deployments.remote.model import RemoteModel
 from deployments.remote.transport import Remotes, RemoteTransport
 from deployments.request import Endpoint
 from deployments.signals import FleetView, GatewaySignals
@@ -31,6 +32,7 @@ from deployments.telemetry.breakers import BreakerCollector
 from deployments.telemetry.canaries import CanaryCollector
 from deployments.telemetry.demand import Demand
 from deployments.telemetry.metrics import Metrics
+from deployments.telemetry.records import Keep
 from deployments.telemetry.records_writer import RecordWriter
 from deployments.telemetry.startup import StartupCollector
 from deployments.telemetry.traces import Traces
@@ -97,7 +99,7 @@ class Gateway:
         self._fleet = fleet
         self._demand = Demand(clock, self.metrics.first_token_by_edge)
         self._background = Background()
-        self._remotes = Remotes(self._background, clock)
+        self._remotes = Remotes(clock)
         self._memory: dict[str, object] = {}
         self.metrics.registry.register(BreakerCollector(self._memory, clock))
         self._view: FleetView | None = None
@@ -107,7 +109,7 @@ class Gateway:
 
     def reconfigure(self, settings: GatewaySettings) -> None:
         """Swap the graph and the limits at once; requests under way keep theirs."""
-        self.live = self._compile(settings)
+        self.live = self._compile(settings, reached_for_s=self.live.settings.request_timeout)
 
     def signals(self, now_s: float) -> GatewaySignals:
         """Report the demand on every pool; *now_s* is Unix time."""
@@ -145,7 +147,10 @@ class Gateway:
         self._view = told if told is not None and told.pools else self._view
         return self._view
 
-    def _compile(self, settings: GatewaySettings) -> Live:
+    def _compile(self, settings: GatewaySettings, reached_for_s: float = 0.0) -> Live:
+        """Return what *settings* come to; requests may reach the graph before it for another *reached_for_s*."""
+        kept = ((name, getattr(spec, "keep", None)) for name, spec in settings.graph.items())
+        self._records.follow({name: keep for name, keep in kept if isinstance(keep, Keep)})
         surroundings = Wiring(
             observe=self.metrics.edge,
             hidden=self.metrics.hidden,
@@ -157,13 +162,15 @@ class Gateway:
             records=self._records.add,
             shadowed=self.metrics.shadowed,
             memory=self._memory,
+            identity=settings.identity,
         )
-        transport = RemoteTransport(self._remotes.follow(settings.remotes()), self._transport)
+        remotes: dict[str, RemoteModel] = {}
+        transport = RemoteTransport(remotes, self._transport)
         nodes = compile_graph(
             settings.graph, settings.model_names(), transport, demand=self._demand, surroundings=surroundings
         )
         limit = deadline(self.clock)
-        return Live(
+        live = Live(
             settings=settings,
             nodes={name: stack(node, limit) for name, node in nodes.items()},
             able=abilities(settings),
@@ -171,6 +178,9 @@ class Gateway:
             leaf=lambda name: stack(self.traces.node(name, "model", ModelNode(name, transport, self._demand)), limit),
             fingerprint=fingerprint(settings),
         )
+        # Nothing can fail any more that would leave the graph before in place, which needs its own models.
+        remotes.update(self._remotes.follow(settings.remotes(), reached_for_s=reached_for_s))
+        return live
 
     def _loaded(self) -> frozenset[str]:
         """Return the models with an adapter that was loaded at run time, by the controller's last word."""

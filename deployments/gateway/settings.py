@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from deployments.adapters import served_name
+from deployments.adapters import served_name, split_name
 from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec, cycles
 from deployments.media import Host, MediaSpec
@@ -18,10 +19,12 @@ from deployments.strict import Strict, nearest
 class ModelEntry(Strict):
     """One model as the gateway knows it; ``lora`` says whether its engines can hold adapters.
 
+    ``source`` is the checkpoint, by which the gateway knows that a model has become another under the same name.
     With ``remote`` another server answers, and there is no pool.
     """
 
     family: str
+    source: str = ""
     min_replicas: int = Field(default=1, ge=0)
     media: MediaSpec = MediaSpec()
     adapters: tuple[str, ...] = ()
@@ -74,6 +77,23 @@ class GatewaySettings(Strict):
     def remotes(self) -> dict[str, RemoteSpec]:
         """Return the models that other servers answer for."""
         return {name: model.remote for name, model in self.models.items() if model.remote is not None}
+
+    def identity(self, name: str) -> str:
+        """Return what changes when *name*, a model or a graph node, becomes or leads to another."""
+        found: dict[str, object] = {}
+        left = [name]
+        while left:
+            here = left.pop()
+            if here in self.graph and here not in found:
+                found[here] = self.graph[here].model_dump(mode="json", by_alias=True)
+                left += [target for _, target in self.graph[here].targets()]
+            elif here not in found:
+                found[here] = self._checkpoint(split_name(here)[0])
+        return json.dumps(found, sort_keys=True)
+
+    def _checkpoint(self, pool: str) -> list[str]:
+        model = self.models[pool]
+        return [model.source] if model.remote is None else [model.remote.url, model.remote.model]
 
     def model_names(self) -> list[str]:
         """Return the models and, behind each, the adapters that its configuration declares."""

@@ -42,7 +42,11 @@ class Alarm:
         if self.rung and task is not None and task.uncancel() <= self._before and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Have the time come now."""
         self.rung = True
         if self._task is not None:
             self._task.cancel()
+
+    def _ring(self) -> None:
+        self.ring()

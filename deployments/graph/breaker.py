@@ -76,6 +76,10 @@ class Breaker:
     def admit(self, rule: BreakerRule, now_s: float) -> Pass | None:
         """Give leave for one call, or None where the target is to be left alone."""
         state = self.state(now_s)
+        if state == "half_open" and rule.enabled and self._answered >= rule.probes:
+            # Whoever sent them wants more of them; for this caller they are enough, and none need ever be sent again.
+            self._turn(None)
+            state = "closed"
         if state == "closed" or not rule.enabled:
             return Pass(self.era)
         if state == "open" or self._probing + self._answered >= rule.probes:

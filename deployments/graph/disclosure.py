@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from deployments.request import Frame
+
 _COMMENT = b":"
 _FIELD = b'"tercet":'
 
@@ -23,9 +25,14 @@ def comment(told: Mapping[str, Any]) -> bytes:
     return b": tercet " + msgspec.json.encode(told) + b"\n\n"
 
 
-def is_comment(data: bytes) -> bool:
-    """Say whether what a frame of a stream carries is a comment."""
-    return data.startswith(_COMMENT)
+def comments_in(data: bytes) -> bytes:
+    """Return the comments of what a frame of a stream carries, which may hold events beside them."""
+    return b"".join(line + b"\n\n" for line in data.splitlines() if line.startswith(_COMMENT))
+
+
+def answers(frame: Frame) -> bool:
+    """Say whether a frame holds a part of an answer: without data, or as a comment alone, it commits to nothing."""
+    return bool(frame.data and (frame.text or frame.tokens or frame.finish_reason))
 
 
 def with_field(body: bytes, told: Mapping[str, Any]) -> bytes:

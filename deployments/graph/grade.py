@@ -51,7 +51,7 @@ async def grade(
             reply = await ask(wiring.node(judge), said, bounded, max_tokens=REPLY_TOKENS, clock=wiring.clock)
     except ServingError as error:
         return Grade(None, f"judge {judge} failed {error.code}")
-    wiring.hidden(name, reply.tokens)
+    wiring.took(name, reply.tokens, context)
     score = score_in(reply.text)
     return Grade(score, f"judge {judge} gave no score" if score is None else f"judge {judge} {score:.2f}")
 

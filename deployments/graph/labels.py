@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from operator import mul
 from typing import get_args
 
+from deployments.errors import EngineFailed
 from deployments.graph.task import DEFAULT, THRESHOLD, TaskGuess
 from deployments.graph.when import Task
 
@@ -47,7 +48,12 @@ def centroids(examples: Mapping[str, Sequence[Vector]]) -> dict[str, Vector]:
 
 
 def nearest(vector: Vector, known: Mapping[str, Vector], by: str) -> Labels:
-    """Score every label by the cosine of *vector* to its centroid (a softmax of them)."""
+    """Score every label by the cosine of *vector* to its centroid (a softmax of them).
+
+    Raises EngineFailed where *vector* and centroids are not of one length, and so not of one model.
+    """
+    if {len(centroid) for centroid in known.values()} != {len(vector)}:
+        raise EngineFailed(f"{by} answered with a vector of another length than before")
     direction = unit(vector)
     cosines = {label: sum(map(mul, direction, centroid)) for label, centroid in known.items()}
     top = max(cosines.values())

@@ -12,6 +12,7 @@ from deployments.errors import ServingError
 from deployments.graph.background import Background
 from deployments.graph.meters import Meters, Unmetered
 from deployments.graph.node import Node
+from deployments.request import Context
 from deployments.signals import FleetView
 from deployments.telemetry.records import RecordSink, unrecorded
 
@@ -59,6 +60,11 @@ def untraced(name: str, kind: str, node: Node) -> Node:  # noqa: ARG001
     return node
 
 
+def same(name: str) -> str:
+    """Know nothing of what is behind a name: under the same name is the same."""
+    return name
+
+
 def no_node(name: str) -> Node:
     """Know no other node."""
     raise LookupError(f"there is no node {name!r} before the graph is compiled")
@@ -74,7 +80,8 @@ class Wiring:
     """The other nodes by name, who is told about the edges between them, and what lives as long as the process.
 
     ``clock`` is monotonic and the one of ``Context.deadline_s``; ``fleet`` returns the controller's last word;
-    ``memory`` holds, by name, what nodes have learned and what survives a new graph (breakers, latencies, counts).
+    ``memory`` holds, by name, what nodes have learned and what survives a new graph (breakers, latencies, counts);
+    ``identity`` tells what answers under a name, and so for how long what was learned of it holds.
     """
 
     node: Callable[[str], Node] = no_node
@@ -88,6 +95,7 @@ class Wiring:
     records: RecordSink = unrecorded
     shadowed: ShadowObserver = unnoticed
     memory: dict[str, object] = field(default_factory=dict)
+    identity: Callable[[str], str] = same
 
     def remembered(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
         """Return what was remembered under *name*, or remember something new when it is nothing of that *kind*."""
@@ -95,6 +103,12 @@ class Wiring:
         if not isinstance(kept, kind):
             kept = self.memory[name] = make()
         return kept
+
+    def took(self, node: str, tokens: int, context: Context) -> None:
+        """Tell of *tokens* that *node* had generated for the request of *context*, and that no client sees."""
+        if tokens:
+            self.hidden(node, tokens)
+            context.unseen(tokens)
 
     @contextmanager
     def edge(self, node: str, target: str) -> Iterator[None]:

@@ -17,6 +17,7 @@ PATHS: Mapping[RemoteEndpoint, str] = {
     "score": "/score",
     "rerank": "/rerank",
 }
+_STREAM_OPTIONS = frozenset({"chat", "completion"})
 _ANTHROPIC = frozenset({"messages", "count_tokens"})
 _ANTHROPIC_VERSION = "2023-06-01"
 # The margin of a token is that of the two likeliest.
@@ -26,13 +27,18 @@ JUDGED_TOP = 2
 def body_of(request: Request, model: str) -> dict[str, Any]:
     """Return the body to send; it also asks for what frames tell and the client did not ask for."""
     body = {**request.body, "model": model}
-    if request.stream and request.endpoint in ("chat", "completion"):
-        body["stream_options"] = {**(request.body.get("stream_options") or {}), "include_usage": True}
+    if request.stream and request.endpoint in _STREAM_OPTIONS:
+        body["stream_options"] = {**_stream_options(request), "include_usage": True}
     if request.judged and request.endpoint == "chat":
         body |= {"logprobs": True, "top_logprobs": max(JUDGED_TOP, request.body.get("top_logprobs") or 0)}
     if request.judged and request.endpoint == "completion":
         body["logprobs"] = max(JUDGED_TOP, request.body.get("logprobs") or 0)
     return body
+
+
+def wants_usage(request: Request) -> bool:
+    """Say whether the client of a stream asks for its usage."""
+    return bool(_stream_options(request).get("include_usage"))
 
 
 def headers_of(request: Request, key: str | None, call_id: str) -> dict[str, str]:
@@ -48,3 +54,9 @@ def headers_of(request: Request, key: str | None, call_id: str) -> dict[str, str
     if request.endpoint in _ANTHROPIC:
         headers |= {"anthropic-version": _ANTHROPIC_VERSION} | ({"x-api-key": key} if key is not None else {})
     return headers
+
+
+def _stream_options(request: Request) -> Mapping[str, Any]:
+    """Return the options of a stream; where an endpoint knows none, the field may hold anything."""
+    told = request.body.get("stream_options") if request.endpoint in _STREAM_OPTIONS else None
+    return told if isinstance(told, Mapping) else {}

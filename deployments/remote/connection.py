@@ -6,12 +6,13 @@ import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
 import msgspec
 
-from deployments.errors import EngineFailed
+from deployments.errors import EngineFailed, Rejected
 from deployments.remote.spec import RemoteSpec
 
 _IDLE_S = 30.0
@@ -31,13 +32,15 @@ class Call:
 class Connections:
     """Keeps connections to one server alive between calls; leaving a call early closes its connection.
 
-    Nothing changes where calls go: no proxy or password file of the process's environment, no redirect. Certificates
-    are checked by the usual authorities, or by those in SSL_CERT_FILE.
+    Nothing changes where calls go: no proxy or password file of the process's environment, no redirect. Calls of all
+    tenants share the connections and nothing else: no cookie is kept. Certificates are checked by the usual
+    authorities, or by those in SSL_CERT_FILE.
     """
 
     def __init__(self, name: str, spec: RemoteSpec) -> None:
         self._name, self._url = name, spec.url
         self._client = httpx.AsyncClient(
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             timeout=httpx.Timeout(None, connect=spec.timeout.connect),
             limits=httpx.Limits(
                 max_connections=spec.concurrency,
@@ -51,11 +54,18 @@ class Connections:
 
     @asynccontextmanager
     async def call(self, call: Call) -> AsyncGenerator[httpx.Response]:
-        """Yield the answer as soon as its headers are there; raises EngineFailed where there is no answer."""
+        """Yield the answer as soon as its headers are there.
+
+        Raises EngineFailed where there is no answer, Rejected once these connections are closed for good.
+        """
         try:
             response = await self._sent(call)
         except httpx.HTTPError as error:
             raise EngineFailed(f"{self._name}: {_reason(error)}") from error
+        except RuntimeError as error:
+            if not self._client.is_closed:
+                raise
+            raise Rejected(f"{self._name}: is no longer as this request knew it", retry_after_s=1.0) from error
         try:
             yield response
         finally:

@@ -71,7 +71,8 @@ class RemoteModel:
     async def retire(self) -> None:
         """Close all connections once the calls under way have ended."""
         try:
-            await self._idle.wait()
+            while self._under_way:
+                await self._idle.wait()
         finally:
             await self._connections.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from deployments.errors import EngineFailed
+from deployments.remote.asking import wants_usage
 from deployments.remote.events import Events, payload
 from deployments.remote.failures import broken
 from deployments.remote.fields import Said, of_message, of_payload
@@ -26,7 +27,7 @@ class StreamReader:
     def __init__(self, name: str, request: Request, key: str | None) -> None:
         self._name, self._request, self._key = name, request, key
         self._events, self._renamed = Events(), Renaming(name)
-        self._wants_usage = bool((request.body.get("stream_options") or {}).get("include_usage"))
+        self._wants_usage = wants_usage(request)
         self._held = b""
         self._counted = 0
         self._prompt: int | None = None

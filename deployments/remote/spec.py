@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from deployments.graph.capability import Capabilities, Capability
-from deployments.media import MediaSpec
+from deployments.media import MOST_PORT, MediaSpec
 from deployments.quantities import Seconds
 from deployments.strict import Strict, not_empty
 
@@ -33,6 +33,8 @@ def _plain_url(url: str) -> str:
     parts = _URL.fullmatch(url)
     if parts is None:
         raise ValueError("is not a URL such as https://api.example.com/v1 (lower-case host, no user name, no query)")
+    if parts[3] is not None and int(parts[3]) > MOST_PORT:
+        raise ValueError(f"has a port greater than {MOST_PORT}")
     if parts[1] == "http" and not is_loopback(parts[2]):
         raise ValueError("is not https; what leaves this machine is encrypted")
     return url.rstrip("/")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from deployments.graph.background import Background
 from deployments.graph.transport import Transport
 from deployments.remote.model import RemoteModel
 from deployments.remote.spec import RemoteSpec
@@ -27,21 +27,42 @@ class RemoteTransport:
 class Remotes:
     """The remote models of one gateway; one keeps its connections for as long as its settings stay as they are."""
 
-    def __init__(self, background: Background, clock: Callable[[], float] = time.monotonic) -> None:
-        self._background, self._clock = background, clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._models: dict[str, RemoteModel] = {}
+        self._retiring: dict[RemoteModel, asyncio.Task[None]] = {}
+        self._reached_until_s = float("-inf")
 
-    def follow(self, specs: Mapping[str, RemoteSpec]) -> Mapping[str, RemoteModel]:
-        """Return a model for each of *specs*; those that are no longer wanted end with their last call."""
+    def follow(self, specs: Mapping[str, RemoteSpec], *, reached_for_s: float) -> Mapping[str, RemoteModel]:
+        """Return a model for each of *specs*.
+
+        Requests may reach those that are no longer wanted for another *reached_for_s* seconds; they end after that,
+        with their last call.
+        """
         kept = {name: model for name, model in self._models.items() if specs.get(name) == model.spec}
         gone = [model for name, model in self._models.items() if name not in kept]
         new = {name: RemoteModel(name, spec, clock=self._clock) for name, spec in specs.items() if name not in kept}
-        self._models = {**kept, **new}
+        if self._models:
+            # Requests of a graph before the last one may have longer.
+            self._reached_until_s = max(self._reached_until_s, self._clock() + reached_for_s)
         for model in gone:
-            self._background.start(model.retire(), name="retire remote model")
+            self._retire(model, self._reached_until_s - self._clock())
+        self._models = {**kept, **new}
         return dict(self._models)
 
     async def close(self) -> None:
         """Close every connection."""
-        for model in self._models.values():
+        retiring = dict(self._retiring)
+        for task in retiring.values():
+            task.cancel()
+        await asyncio.gather(*retiring.values(), return_exceptions=True)
+        for model in (*retiring, *self._models.values()):
             await model.close()
+
+    def _retire(self, model: RemoteModel, after_s: float) -> None:
+        async def retire() -> None:
+            await asyncio.sleep(after_s)
+            await model.retire()
+
+        self._retiring[model] = task = asyncio.get_running_loop().create_task(retire(), name="retire remote model")
+        task.add_done_callback(lambda _: self._retiring.pop(model, None))

@@ -12,7 +12,7 @@ are larger than ``MOST_TEXT`` together. Of headers only those are kept that the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from pydantic import Field
@@ -24,6 +24,9 @@ from deployments.strict import Strict
 MOST_TEXT = 256 * 2**10
 OK = "ok"
 CANCELLED = "cancelled"
+# Calendars of datetime end before it.
+_YEAR_10000_S = 253_402_300_800
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,7 +41,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: Literal["request", "shadow"] = "request"
     request_id: str
-    at_s: float
+    at_s: Annotated[float, msgspec.Meta(ge=0, lt=_YEAR_10000_S)]
     node: str
     entry: str
     endpoint: Endpoint
@@ -51,8 +54,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     path: tuple[str, ...] = ()
     model: str = ""
     ttft_s: float | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int = 0
+    prompt_tokens: _Tokens | None = None
+    completion_tokens: _Tokens = 0
     finish_reason: str | None = None
     body: Mapping[str, Any] | None = None
     answer: str | None = None
@@ -63,7 +66,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Keep(Strict):
     """How long and how much is kept: files older than ``days`` go, and the oldest while there are more ``bytes``.
 
-    Both bound what one node keeps on one machine, whichever gateways wrote it.
+    Both bound what one node keeps on one machine, whichever gateways wrote it. While a gateway runs there, no record
+    outlives its days by more than an hour and a few minutes; those of a node that is no longer in the graph go after as
+    many days as are the default.
     """
 
     days: float = Field(default=7.0, gt=0, le=3650)

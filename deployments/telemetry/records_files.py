@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
@@ -14,6 +14,9 @@ from deployments.telemetry.records import Keep
 # A file is at most this part of what is kept, so that removing the oldest one loses little.
 PARTS = 16
 _DAY_S = 86_400.0
+# A file goes when its last line is old enough, so its first one outlives the days by what the file spans.
+_SPAN_S = 3600.0
+_PARTS_OF_A_NAME = 4
 _LOOK_EVERY_S = 60.0
 
 
@@ -28,7 +31,8 @@ class RecordFiles:
 
     def append(self, line: bytes, keep: Keep, now_s: float) -> None:
         """Write *line* and make room for it; *now_s* is Unix time."""
-        full = self._size + len(line) > keep.bytes // PARTS or now_s - self._opened_s > _DAY_S
+        span_s = min(_SPAN_S, keep.days * _DAY_S / PARTS)
+        full = self._size + len(line) > keep.bytes // PARTS or now_s - self._opened_s > span_s
         if self._file is None or full or self._removed():
             self.close()
             self._file = self._open(now_s)
@@ -65,6 +69,16 @@ def prune(folder: Path, node: str, keep: Keep, now_s: float, *, room: int) -> No
     for path, size, changed_s in sorted(_files(folder, node), key=lambda file: -file[2]):
         total += size
         if size and (total > keep.bytes or now_s - changed_s > keep.days * _DAY_S):
+            path.unlink(missing_ok=True)
+
+
+def prune_old(folder: Path, keeps: Mapping[str, Keep], now_s: float) -> None:
+    """Remove every node's files that are too old, also of nodes that *keeps* does not know: the default holds there."""
+    known = {_plain(node): keep for node, keep in keeps.items()}
+    for path, _, changed_s in _files(folder, "*"):
+        node, *others = path.name.split(".")
+        ours = len(others) == _PARTS_OF_A_NAME - 1
+        if ours and now_s - changed_s > known.get(node, Keep()).days * _DAY_S:
             path.unlink(missing_ok=True)
 
 

@@ -36,13 +36,15 @@ class Traces:
             self._provider.add_span_processor(BatchSpanProcessor(exporter))
 
     def begin(self, name: str, *, headers: Mapping[str, str], ago_s: float) -> Span | None:
-        """Open the span of a request that arrived *ago_s* seconds ago; None where nothing is traced."""
+        """Open the span of a request that arrived *ago_s* seconds ago; None where nothing is traced.
+
+        A request that is not sampled has a span that records nothing, so that this is decided once.
+        """
         if self._provider is None:
             return None
         begin_ns = time.time_ns() - int(ago_s * _NS)
         parent = propagate.extract(dict(headers))
-        span = self._provider.get_tracer(_TRACER).start_span(name, parent, kind=SpanKind.SERVER, start_time=begin_ns)
-        return span if span.is_recording() else None
+        return self._provider.get_tracer(_TRACER).start_span(name, parent, kind=SpanKind.SERVER, start_time=begin_ns)
 
     def node(self, name: str, kind: str, node: Node) -> Node:
         """Return *node* with a span around each call; itself where nothing is traced."""
@@ -73,6 +75,8 @@ class Traces:
         if span is None:
             parent = propagate.extract(dict(headers))
             span = tracer.start_span(name, parent, kind=SpanKind.SERVER, start_time=begin_ns)
+        if not span.is_recording():
+            return
         span.set_attributes({key: value for key, value in attributes.items() if value is not None})
         if outcome != "ok":
             span.set_attribute("error.type", outcome)

@@ -37,7 +37,7 @@ NOTHING = Counts()
 
 
 def at(index: int, counts: Counts = NOTHING, **changed: Any) -> Progress:
-    return Progress(since_s=0.0, index=index, **changed).counting(counts)
+    return Progress(**{"since_s": 0.0, "answered_s": 0.0, "index": index, **changed}).counting(counts)
 
 
 GOOD = seen(arm(100), judged=100, agreement=95.0)
@@ -51,11 +51,12 @@ def test_goes_from_stage_to_stage_and_is_promoted():
     told, now_s, progress = rule(gates=ALL), 0.0, Progress(since_s=0.0)
     shares = [0.0]
     for _ in STAGES:
-        waiting = step(told, progress.counting(GOOD), now_s + 599)
+        progress = step(told, progress.counting(GOOD), now_s).progress
+        waiting = step(told, progress, now_s + 599)
         assert waiting.progress.index == progress.index
         assert "599 of 600 s" in waiting.reason
         now_s += 600
-        progress = step(told, progress.counting(GOOD), now_s).progress
+        progress = step(told, progress, now_s).progress
         shares.append(stage_of("c", STAGES, progress.index, progress.status, 0).share)
     assert progress.status == "promoted"
     assert (shares, progress.steps) == ([*STAGES, 1.0], 5)
@@ -74,12 +75,13 @@ def test_without_enough_requests_it_waits(index):
 @pytest.mark.parametrize(
     ("gates", "counts", "reason"),
     [
-        (Gates(errors_at_most=0.01), seen(arm(98, 2)), "errors 2 of 100"),
-        (Gates(errors_at_most=0.05), seen(arm(0, 3)), "errors 3 of 3"),
-        (Gates(errors_worse_by=0.005), seen(arm(99, 1), arm(1000, 1)), "errors 1.000% against 0.100%"),
-        (Gates(ttft_worse_by=0.2), seen(arm(100, ttft_s=0.24), arm(1000, ttft_s=0.1)), "ttft p95"),
+        (Gates(errors_at_most=0.01), seen(arm(90, 10)), "errors 10 of 100, at most 1.000% allowed"),
+        (Gates(errors_at_most=0.05), seen(arm(0, 4)), "errors 4 of 4"),
+        (Gates(errors_at_most=0.0), seen(arm(99, 1)), "errors 1 of 100"),
+        (Gates(errors_worse_by=0.005), seen(arm(85, 15), arm(999, 1)), "errors 15.000% against 0.100%"),
+        (Gates(ttft_worse_by=0.2), seen(arm(100, ttft_s=0.24), arm(1000, ttft_s=0.1)), "0.15 to 0.25 s against"),
         (Gates(ttft_at_most_s=1.0), seen(arm(100, ttft_s=2.4)), "at most 1 s"),
-        (Gates(quality_at_least=0.8), seen(arm(100), judged=50, agreement=39.0), "quality 0.780"),
+        (Gates(quality_at_least=0.8), seen(arm(100), judged=50, agreement=20.0), "quality 0.400"),
     ],
 )
 def test_a_failed_gate_rolls_back_at_once_and_for_good(gates, counts, reason):
@@ -97,7 +99,12 @@ def test_a_failed_gate_rolls_back_at_once_and_for_good(gates, counts, reason):
         (Gates(errors_worse_by=0.005), seen(arm(100), arm(10)), "to compare with 10"),
         (Gates(ttft_worse_by=0.2), seen(arm(100), arm(10)), "to compare with 10"),
         (Gates(quality_at_least=0.8), seen(arm(100), judged=49, agreement=49.0), "49 mirrored answers judged"),
-        (Gates(errors_at_most=0.5), seen(arm(9, 25)), "34 of 50 requests"),
+        (Gates(errors_at_most=0.5), seen(arm(19, 15)), "34 of 50 requests"),
+        (Gates(errors_at_most=0.01), seen(arm(0, 1)), "errors 1 of 1, at most 1.000% allowed, which may be chance"),
+        (Gates(errors_at_most=0.01), seen(arm(98, 2)), "errors 2 of 100"),
+        (Gates(errors_worse_by=0.005), seen(arm(97, 3), arm(1000)), "errors 3.000% against 0.000%"),
+        (Gates(ttft_at_most_s=1.0), seen(arm(94).plus(arm(6, ttft_s=2.4))), "ttft p95 2 to 3 s, at most 1 s"),
+        (Gates(quality_at_least=0.8), seen(arm(100), judged=50, agreement=39.0), "quality 0.780"),
     ],
 )
 def test_what_cannot_be_told_yet_holds_the_stage(gates, counts, waits):
@@ -117,8 +124,75 @@ def test_the_last_stage_compares_with_what_was_before():
     """At 100 % nobody else answers any more; what the other arm did in earlier stages stands."""
     early = step(rule(gates=ALL), at(3, GOOD), 600.0).progress
     assert early.index == 4
-    last = early.counting(seen(arm(100), arm(0)))
+    last = replace(early, answered_s=600.0).counting(seen(arm(100), arm(0)))
     assert step(rule(gates=ALL), last, 1200.0).progress.status == "promoted"
+    slow = replace(early, answered_s=600.0).counting(seen(arm(100, ttft_s=0.9), arm(0)))
+    assert "against 0.075 to 0.1 s" in step(rule(gates=ALL), slow, 1200.0).reason
+
+
+def test_the_last_stage_does_not_wait_for_what_will_never_come():
+    """A controller that begins anew at 100 % has lost the other arm's figures, and judges the candidate alone."""
+    good = at(4).counting(seen(arm(100), arm(0)))
+    assert step(rule(gates=ALL), good, 600.0).progress.status == "promoted"
+    bad = at(4).counting(seen(arm(90, 10), arm(0)))
+    assert step(rule(gates=ALL), bad, 600.0).progress.status == "rolled_back"
+
+
+def test_the_stage_begins_with_the_first_answer():
+    """A candidate that loads for an hour has not proven itself for an hour, and is not given up."""
+    told, waiting = rule(), step(rule(), Progress(since_s=0.0), 3600.0)
+    assert "answered nothing yet" in waiting.reason
+    answered = step(told, waiting.progress.counting(GOOD), 3601.0)
+    assert "0 of 600 s" in answered.reason
+    assert step(told, answered.progress, 4200.0).progress.index == 0
+    assert step(told, answered.progress, 4201.0).progress.index == 1
+
+
+@pytest.mark.parametrize(("theirs_s", "ours_s"), [(0.149, 0.151), (0.101, 0.149)])
+def test_bounds_of_buckets_decide_nothing(theirs_s, ours_s):
+    """Times that may be within the limit are, on whichever side of a bound they lie."""
+    gates = Gates(ttft_worse_by=0.2)
+    counts = seen(arm(10_000, ttft_s=ours_s), arm(10_000, ttft_s=theirs_s))
+    assert step(rule(gates=gates), at(3, counts), 600.0).progress.index == 4
+    limited = rule(gates=Gates(ttft_at_most_s=0.2))
+    assert step(limited, at(3, counts), 600.0).progress.index == 4
+
+
+def rollout(ours: float, theirs: float, gates: Gates, seed: int) -> str:
+    """Return how a rollout ends, looked at every 10 s with 10 requests, in which so many answers fail by chance."""
+    rng, told = random.Random(seed), rule(gates=gates)
+
+    def answers(many: int, failing: float) -> ArmCounts:
+        failed = sum(rng.random() < failing for _ in range(many))
+        return ArmCounts(ok=many - failed, failed=failed)
+
+    progress, now_s = Progress(since_s=0.0), 0.0
+    while progress.status == "running":
+        now_s += 10
+        given = sum(rng.random() < STAGES[progress.index] for _ in range(10))
+        mirrored = sum(rng.random() < 0.1 for _ in range(10 - given))
+        counts = Counts(
+            base=answers(10 - given, theirs), candidate=answers(given, ours), mirrored=answers(mirrored, ours)
+        )
+        progress = step(told, progress.counting(counts), now_s).progress
+        assert now_s < 1e6
+    return progress.status
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "gates", "rolled_back"),
+    [
+        (0.005, 0.005, Gates(errors_at_most=0.01), (0, 1)),
+        (0.02, 0.02, Gates(errors_worse_by=0.01), (0, 1)),
+        (0.05, 0.005, Gates(errors_at_most=0.01), (24, 25)),
+        (0.05, 0.005, Gates(errors_worse_by=0.01), (24, 25)),
+    ],
+)
+def test_chance_gives_up_no_equal_candidate_and_lets_no_bad_one_pass(ours, theirs, gates, rolled_back):
+    """Rollouts with a decision every ten seconds, in which the old way gave up nine of ten equal candidates."""
+    ends = [rollout(ours, theirs, gates, seed) for seed in range(25)]
+    least, most = rolled_back
+    assert least <= ends.count("rolled_back") <= most
 
 
 @pytest.mark.parametrize("held", [{"rule": True}, {"hand": True}])

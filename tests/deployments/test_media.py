@@ -51,3 +51,10 @@ def test_fetches_follow_no_redirect_and_end_in_time() -> None:
     assert told["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] == "0"
     assert told["VLLM_IMAGE_FETCH_TIMEOUT"] == "2"
     assert told["VLLM_MAX_IMAGE_PIXELS"] == "1000000"
+
+
+def test_ports_end() -> None:
+    """The last one is a port, the next is none."""
+    assert MediaSpec(allowed_hosts=("a.example:65535",)).allowed_hosts
+    with pytest.raises(ValidationError, match="has a port greater than 65535"):
+        MediaSpec(allowed_hosts=("a.example:65536",))

@@ -37,9 +37,10 @@ CONFIG: dict[str, Any] = {
             "stages": ["shadow", "50%", "100%"],
             "hold_each": "1s",
             "min_requests": 8,
+            "gates": {"error_rate": {"at_most": "5%"}},
             "mirror": {"share": "100%"},
         },
-        "bad": {"canary": "dense", "to": "broken", "stages": ["50%", "100%"], "hold_each": "1s", "min_requests": 8},
+        "bad": {"canary": "dense", "to": "broken", "stages": ["50%", "100%"], "hold_each": "1s"},
     },
     "gateway": {"replicas": 2},
 }

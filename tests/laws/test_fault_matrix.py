@@ -59,7 +59,7 @@ ROWS: Mapping[str, Row] = {
     "hedge": Row(
         node={"hedge": ["dense", "moe"], "after": "1s", "at_most": 1.0},
         streamed=("moe", "moe", "cut:deadline_exceeded", "cut:engine_failed", "garbage", "moe"),
-        whole=("moe", "moe", "deadline_exceeded", "engine_failed", "garbage", "moe"),
+        whole=("moe", "moe", "deadline_exceeded", "moe", "garbage", "moe"),
     ),
     "deadline": Row(
         node={"deadline": "dense", "first_token": "2s", "total": "10s"},

@@ -16,6 +16,7 @@ _SAID = {
     "too_late": "so many requests wait that this one could not be answered in time",
     "displaced": "requests of a higher class have taken the place in the queue",
     "waited_too_long": "no place became free in time",
+    "no_free_place": "what nobody asked for is let in only where a place is free",
 }
 
 
@@ -30,7 +31,8 @@ class RefusedError(Exception):
 class Gate:
     """Wakes requests in the queue's order; *clock* is monotonic, in seconds; *tell* hears how many wait and are inside.
 
-    The last request's limits hold for all. Whoever ``enter``s must ``leave``, let in or not.
+    The last request's limits hold for all. Whoever ``enter``s must ``leave``, let in or not. A guest brings an *evict*,
+    called when it has lost the place that it was let in to.
     """
 
     def __init__(self, clock: Callable[[], float], tell: Callable[[int, int], None]) -> None:
@@ -38,8 +40,9 @@ class Gate:
         self._clock, self._tell = clock, tell
         self._limits = Limits(concurrent=1, queue=0)
         self._turns: dict[Ticket, asyncio.Future[bool]] = {}
+        self._guests: dict[Ticket, Callable[[], None]] = {}
 
-    async def enter(self, ticket: Ticket, limits: Limits) -> float:
+    async def enter(self, ticket: Ticket, limits: Limits, evict: Callable[[], None] | None = None) -> float:
         """Wait until *ticket* is let in, and return how long that took; raises RefusedError where it is not."""
         self._limits = limits
         answer = self.queue.offer(ticket, limits, ticket.arrived_s)
@@ -47,6 +50,8 @@ class Gate:
             raise self._refused(answer.reason, answer.retry_after_s)
         if answer is not None:
             self._settle(answer, admitted=False)
+        if evict is not None:
+            self._guests[ticket] = evict
         self._advance()
         if ticket.started_s is None and not await self._turn(ticket):
             raise self._refused("displaced", self._drain_s())
@@ -55,6 +60,7 @@ class Gate:
     def leave(self, ticket: Ticket) -> None:
         """Give the place up, inside or in the queue."""
         self._turns.pop(ticket, None)
+        self._guests.pop(ticket, None)
         self.queue.leave(ticket, self._clock())
         self._advance()
 
@@ -70,6 +76,8 @@ class Gate:
     def _advance(self) -> None:
         for ticket in self.queue.admit(self._limits, self._clock()):
             self._settle(ticket, admitted=True)
+        for guest in self.queue.evict(self._limits, self._clock()):
+            self._guests.pop(guest)()
         self._tell(self.queue.waiting, len(self.queue.running))
 
     def _settle(self, ticket: Ticket, *, admitted: bool) -> None:

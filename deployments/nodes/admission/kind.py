@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -11,6 +12,8 @@ import msgspec
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import InitErrorDetails
 
+from deployments.errors import Overloaded
+from deployments.graph.alarm import Alarm
 from deployments.graph.closing import closing
 from deployments.graph.kind import Kind, KindSpec, Plan
 from deployments.graph.node import Node
@@ -26,6 +29,8 @@ from deployments.strict import Loc, Strict, fail, problem
 
 QUEUED = "queued-ms"
 _ONLY = Group(name="default")
+# What nobody is charged for has no class and no tenant of those that are: none of their places are its own.
+_UNASKED, _NOBODY = Group(name="unasked", priority=-1000), "\0nobody"
 
 
 class ClassSpec(Strict):
@@ -55,7 +60,7 @@ class AdmissionSpec(KindSpec):
 
     The bounds are those of one gateway process. Classes of equal priority share by ``weight``. ``per_tenant`` bounds
     one tenant's requests, waiting ones included. After ``ageing``, half of *wait* by default, a request of a low class
-    may use every fourth place.
+    may use every fourth place. Mirrored requests get free places alone, and lose them to the first who asks for one.
     """
 
     admission: str = Field(min_length=1)
@@ -112,16 +117,16 @@ class Admission:
 
     async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Wait for a place, then stream the answer; the head says how long the wait was."""
-        group = self._spec.group(Subject(request, context))
-        ticket = self._ticket(group, context)
+        group = self._spec.group(Subject(request, context)) if context.charged else _UNASKED
+        ticket, eviction = self._ticket(group, context), Alarm(math.inf)
         try:
-            waited_s = await self._entered(ticket)
+            waited_s = await self._entered(ticket, eviction)
             inside = context.enter(self._name)
             if self._spec.classes and context.charged:  # what nobody asked for stays behind everyone's requests
                 inside = replace(inside, priority=group.priority)
             with self._wiring.edge(self._name, self._spec.admission):
                 async with closing(self._wiring.node(self._spec.admission)(request, inside)) as frames:
-                    async for frame in frames:
+                    while (frame := await self._next(frames, eviction)) is not None:
                         yield frame if frame.head is None else noted(frame, waited_s)
         finally:
             self._gate.leave(ticket)
@@ -130,21 +135,32 @@ class Admission:
         now_s = self._wiring.clock()
         return Ticket(
             group=group,
-            tenant=context.tenant,
+            tenant=context.tenant if context.charged else _NOBODY,
             arrived_s=now_s,
             start_by_s=min(now_s + self._spec.wait, context.deadline_s),
             deadline_s=context.deadline_s,
+            charged=context.charged,
         )
 
-    async def _entered(self, ticket: Ticket) -> float:
+    async def _entered(self, ticket: Ticket, eviction: Alarm) -> float:
         meters = self._wiring.meters
         try:
-            waited_s = await self._gate.enter(ticket, self._limits)
+            waited_s = await self._gate.enter(ticket, self._limits, None if ticket.charged else eviction.ring)
         except RefusedError as refused:
             meters.refused(self._name, ticket.group.name, refused.reason)
             raise refused.told from None
         meters.admitted(self._name, ticket.group.name, waited_s)
         return waited_s
+
+    async def _next(self, frames: AsyncIterator[Frame], eviction: Alarm) -> Frame | None:
+        try:
+            with eviction:
+                return await anext(frames, None)
+        except TimeoutError as error:
+            if not eviction.rung:
+                raise
+            self._wiring.meters.refused(self._name, _UNASKED.name, "displaced")
+            raise Overloaded("somebody's request has taken the place") from error
 
 
 def noted(frame: Frame, waited_s: float) -> Frame:

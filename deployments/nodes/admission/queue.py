@@ -3,6 +3,9 @@
 Higher classes go first, classes of equal priority share by weight, and within a class whoever must start earliest goes
 first (earliest deadline first). Every fourth place goes to whoever has waited longest, once it has waited for the
 ageing time: so the least class keeps a quarter of the service, and what outranks it keeps three.
+
+What nobody is charged for is a guest: let in only to a free place for which nobody waits, and out again as soon as
+somebody wants it. How long it takes says nothing of how long others do.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from deployments.nodes.admission.service import ServiceTimes
 
 AGED_TURN = 4
 
-Reason = Literal["queue_full", "tenant_excess", "too_late", "displaced", "waited_too_long"]
+Reason = Literal["queue_full", "tenant_excess", "too_late", "displaced", "waited_too_long", "no_free_place"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +43,17 @@ class Limits:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Ticket:
-    """One request; it is of no use to let it in after ``start_by_s`` nor if it cannot end by ``deadline_s``."""
+    """One request; it is of no use to let it in after ``start_by_s`` nor if it cannot end by ``deadline_s``.
+
+    Unless it is ``charged`` it is a guest.
+    """
 
     group: Group
     tenant: str
     arrived_s: float
     start_by_s: float
     deadline_s: float
+    charged: bool = True
     started_s: float | None = None
 
 
@@ -86,7 +93,7 @@ class AdmissionQueue:
         self.running: dict[Ticket, None] = {}
         self.service = ServiceTimes()
         self._lines: dict[Group, _Line] = {}
-        self._waiting = 0
+        self._waiting = self._guests = 0
         self._tenants: Counter[str] = Counter()
         self._turns = 0
 
@@ -99,6 +106,8 @@ class AdmissionQueue:
         """Take *ticket* in line, or say why not; returns the ticket of a lower class that had to make room for it."""
         if limits.per_tenant is not None and self._tenants[ticket.tenant] >= limits.per_tenant:
             return Refusal(reason="tenant_excess", retry_after_s=self._one_ends_s(ticket.tenant, now_s))
+        if not ticket.charged and (self._waiting or len(self.running) >= limits.concurrent):
+            return Refusal(reason="no_free_place", retry_after_s=self.drain_s(limits, now_s))
         displaced = None
         if not self._room(limits):
             if self._cannot_make_it(ticket, limits, now_s):
@@ -113,20 +122,33 @@ class AdmissionQueue:
     def admit(self, limits: Limits, now_s: float) -> list[Ticket]:
         """Let in as many as there is room for, and return them in order."""
         admitted = []
-        while self._waiting and len(self.running) < limits.concurrent:
+        while self._waiting and len(self.running) - self._guests < limits.concurrent:
             ticket = self._next(limits, now_s)
             self._lines[ticket.group].served += 1 / ticket.group.weight
             self._unline(ticket)
             ticket.started_s = now_s
             self.running[ticket] = None
+            self._guests += not ticket.charged
             admitted.append(ticket)
         return admitted
+
+    def evict(self, limits: Limits, now_s: float) -> list[Ticket]:
+        """Take their places from as many guests as there are too many inside, and return them."""
+        excess = min(self._guests, len(self.running) - limits.concurrent)
+        if excess <= 0:
+            return []
+        evicted = [ticket for ticket in self.running if not ticket.charged][:excess]
+        for ticket in evicted:
+            self.leave(ticket, now_s)
+        return evicted
 
     def leave(self, ticket: Ticket, now_s: float) -> None:
         """Forget *ticket*, inside or waiting; one that is not here is nothing to do."""
         if ticket in self.running:
             del self.running[ticket]
-            self.service.ended(ticket.started_s or 0.0, now_s)
+            self._guests -= not ticket.charged
+            if ticket.charged:
+                self.service.ended(ticket.started_s or 0.0, now_s)
         elif (line := self._lines.get(ticket.group)) is not None and ticket in line.oldest:
             self._unline(ticket)
         else:
@@ -141,12 +163,12 @@ class AdmissionQueue:
         return places * self._mean_s(now_s) / limits.concurrent
 
     def _room(self, limits: Limits) -> bool:
-        return not self._waiting and len(self.running) < limits.concurrent
+        return not self._waiting and len(self.running) - self._guests < limits.concurrent
 
     def _mean_s(self, now_s: float) -> float:
         """Return the mean service time; where nothing ends any more, those inside say that it has become longer."""
-        ages_s = sum(now_s - (ticket.started_s or 0.0) for ticket in self.running)
-        return max(self.service.mean_s, ages_s / len(self.running) if self.running else 0.0)
+        ages_s = [now_s - (ticket.started_s or 0.0) for ticket in self.running if ticket.charged]
+        return max(self.service.mean_s, sum(ages_s) / len(ages_s) if ages_s else 0.0)
 
     def _cannot_make_it(self, ticket: Ticket, limits: Limits, now_s: float) -> bool:
         if not self.service.known:
@@ -185,7 +207,9 @@ class AdmissionQueue:
         line.remove(ticket)
         self._waiting -= 1
         if not line.urgent and not self._peers(ticket.group):
-            del self._lines[ticket.group]
+            # All of them at once: what one class was served is nothing without what its peers were.
+            priority = ticket.group.priority
+            self._lines = {group: line for group, line in self._lines.items() if group.priority != priority}
 
     def _peers(self, group: Group) -> list[_Line]:
         """Return the lines of the same priority in which somebody waits."""

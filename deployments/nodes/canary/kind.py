@@ -80,7 +80,12 @@ class Canary:
         except Exception:
             outcome = ServingError.code
             raise
+        except GeneratorExit:
+            # Whoever closes a stream has had enough of it; who gave up waiting for more was cancelled instead.
+            outcome = OK if heard.begun else CANCELLED
+            raise
         finally:
+            outcome = OK if outcome == CANCELLED and heard.whole else outcome
             late = outcome == CANCELLED and self._wiring.clock() >= context.deadline_s
             if context.charged:
                 tally.ended("deadline_exceeded" if late else outcome, heard.ttft_s)

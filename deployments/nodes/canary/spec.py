@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Annotated, Any, Literal, Self
@@ -19,6 +20,9 @@ from deployments.quantities import Seconds, Share, share
 from deployments.strict import Loc, Strict, fail, not_empty, problem
 
 SHADOW: Literal["shadow"] = "shadow"
+# Where n requests bring no failure, a share of 3 / n is ruled out at 95 % (the rule of three): with less than this for
+# n times the share allowed, a candidate that fails ten times as often would likely pass for a good one.
+_TELLING = 0.3
 
 
 def _stage(value: Any) -> Any:
@@ -29,14 +33,20 @@ Stage = Annotated[Literal["shadow"] | float, BeforeValidator(_stage)]
 
 
 class ErrorGate(Strict):
-    """The share of answers that may fail, and by how much it may exceed that of the one in place."""
+    """The share of answers that may fail, and by how much it may exceed that of the one in place.
+
+    No ``at_most`` but 0 may be so little that ``min_requests`` cannot tell it from ten times as much.
+    """
 
     at_most: Share | None = None
     worse_by: Share | None = None
 
 
 class TtftGate(Strict):
-    """The 95th percentile of the time to first token, and by which part it may exceed that of the one in place."""
+    """The 95th percentile of the time to first token, and by which part it may exceed that of the one in place.
+
+    Times are known by the buckets of ``LATENCY_BOUNDS_S``: what may lie within the limit does.
+    """
 
     at_most: Seconds | None = Field(default=None, gt=0)
     worse_by: Share | None = None
@@ -102,8 +112,18 @@ class CanarySpec(KindSpec):
         if self.gates.quality is not None and (shares[0] == 1 or not self.mirror.share):
             told = "judges mirrored answers, and none is mirrored; begin with a smaller stage and a mirror.share"
             yield problem(("gates", "quality"), "nothing_mirrored", told, None)
+        if (most := self.gates.error_rate.at_most) and (most * self.min_requests < _TELLING):
+            yield problem(("gates", "error_rate", "at_most"), "too_few_requests", self._untold(most), most)
         if shares[0] == 0 and not self.mirror.share:
             yield problem(("mirror", "share"), "nothing_mirrored", "is 0, so the shadow stage would never end", 0)
+
+    def _untold(self, most: float) -> str:
+        few, enough = self.min_requests, _TELLING / self.min_requests
+        return (
+            f"is so little that min_requests ({few}) could not tell it from ten times as much; set min_requests to "
+            f"{math.ceil(_TELLING / most)} or more, or gates.error_rate.at_most to {math.ceil(1000 * enough) / 10:g}% "
+            "or more"
+        )
 
     def shares(self) -> tuple[float, ...]:
         """Return the candidate's share of each stage."""

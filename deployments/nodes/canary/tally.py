@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from deployments.canary import ArmCounts, CanaryReport, CanaryStage, Counts
 from deployments.engines.histogram import LatencyHistogram
-from deployments.errors import Invalid, by_code
+from deployments.errors import Invalid, Rejected, TimedOut, by_code
 from deployments.graph.kind import KindSpec
 from deployments.nodes.canary.spec import CanarySpec
 from deployments.telemetry.records import CANCELLED, OK
@@ -42,8 +42,12 @@ class Tally:
         self.stage: CanaryStage | None = None
 
     def mirrored(self, outcome: str, agreement: float | None) -> None:
-        """Count one mirrored request by what its shadow says of it."""
-        if outcome == "busy":
+        """Count one mirrored request by what its shadow says of it.
+
+        Mirrored requests come last everywhere: that one was turned away or ran out of time says how busy the pool is,
+        or that it is still loading, and nothing of the candidate.
+        """
+        if outcome == "busy" or issubclass(by_code(outcome), Rejected | TimedOut):
             return
         self._mirrored.ended(OK if outcome in {"compared", "unjudged"} else outcome, None)
         if agreement is not None:

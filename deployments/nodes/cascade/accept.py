@@ -20,7 +20,6 @@ class Verdict(NamedTuple):
 
 Schema = Mapping[str, Any] | None
 Criterion = Callable[[Accept, Held, Schema], Verdict | None]
-_NOT_TEXT = frozenset({"tool_calls", "function_call"})
 
 
 def judged(accept: Accept, held: Held, schema: Schema) -> Verdict | None:
@@ -85,7 +84,7 @@ def _refusal(_: Accept, held: Held, __: Schema) -> Verdict | None:
 
 
 def _schema(_: Accept, held: Held, schema: Schema) -> Verdict | None:
-    if schema is None or held.finish_reason in _NOT_TEXT:
+    if schema is None or held.calls_tools:
         return Verdict(accepted=True, why="")
     if not held.ended:
         return None

@@ -9,6 +9,7 @@ from deployments.errors import EngineFailed
 from deployments.request import Frame, Head, Request
 
 _TEXTS = frozenset({"chat", "completion", "responses", "messages"})
+_CALLS = frozenset({"tool_calls", "function_call"})
 
 
 class Window(NamedTuple):
@@ -26,15 +27,22 @@ class Window(NamedTuple):
 
 def unjudgeable(request: Request) -> str | None:
     """Say why there is no one answer of *request* to judge, None where there is."""
-    body = request.body
     if request.endpoint not in _TEXTS:
         return "asks for no text"
-    prompt = body.get("prompt") if request.endpoint == "completion" else None
-    if (body.get("n") or 1) > 1 or (isinstance(prompt, list) and any(not isinstance(one, int) for one in prompt[1:])):
+    if _several(request):
         return "asks for several answers"
-    if body.get("background"):
+    if request.endpoint == "responses" and request.body.get("background"):
         return "is answered later"
     return "goes on with an answer" if request.resume is not None else None
+
+
+def _several(request: Request) -> bool:
+    """Say whether one answer is not all; elsewhere a field of the same name means nothing and may hold anything."""
+    if request.endpoint not in ("chat", "completion"):
+        return False
+    n, prompt = request.body.get("n"), request.body.get("prompt") if request.endpoint == "completion" else None
+    prompts = isinstance(prompt, list) and any(not isinstance(one, int) for one in prompt[1:])
+    return prompts or (isinstance(n, int) and n > 1)
 
 
 class Held:
@@ -68,6 +76,11 @@ class Held:
         self.finish_reason = frame.finish_reason or self.finish_reason
         if self.tokens >= self._after:
             self._close_window()
+
+    @property
+    def calls_tools(self) -> bool:
+        """Say whether what the answer says is, for all that is known so far, not its text."""
+        return self.finish_reason in _CALLS
 
     def end(self, target: str) -> None:
         """Note that the answer is whole; raises EngineFailed where there is none."""

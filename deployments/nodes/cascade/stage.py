@@ -95,8 +95,8 @@ class StageCall:
             released = True
             yield held.released(self.story.notes(f"{target} accepted {verdict.why}".rstrip()))
         finally:
-            if not released and held.tokens:
-                self._wiring.hidden(self._name, held.tokens)
+            if not released:
+                self._wiring.took(self._name, held.tokens, context)
         async for frame in frames:
             yield frame
 
@@ -108,13 +108,19 @@ class StageCall:
             raise AssertionError("every criterion can judge a whole answer")
         if rule is None or not verdict.accepted:
             return verdict
+        if held.calls_tools:
+            return Verdict(accepted=True, why=_joined(verdict.why, "calls tools, which no judge reads"))
         call = context.fork(f"{self._name}.judge")
         found = await grade(self._name, rule.by, self._request, held.text, call, self._wiring, wait_s=rule.wait)
         if found.score is None:
             return Verdict(rule.unsure == "accept", found.why)
         accepted = found.score >= rule.at_least
         why = f"{found.why} {'>=' if accepted else '<'} {rule.at_least:g}"
-        return Verdict(accepted, ", ".join(filter(None, (verdict.why, why))) if accepted else why)
+        return Verdict(accepted, _joined(verdict.why, why) if accepted else why)
+
+
+def _joined(*why: str) -> str:
+    return ", ".join(filter(None, why))
 
 
 async def _passed(target: str, frames: AsyncIterator[Frame], notes: Mapping[str, str]) -> AsyncGenerator[Frame]:

@@ -27,6 +27,7 @@ class Recording:
         self._frames: deque[Frame] = deque()
         self._forgotten = self._bytes = 0
         self._listeners: set[_Listener] = set()
+        self._slowest = 0
         self._ended = self._closed = False
         self._error: Exception | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -58,8 +59,7 @@ class Recording:
                 raise self._error if len(self._listeners) == 1 else _own(self._error)
         finally:
             self._listeners.discard(listener)
-            if self._closed:
-                self._forget()
+            self._moved_on(listener.heard - self._forgotten)
             if not self._listeners:
                 await self._stop(self._pump)
 
@@ -94,16 +94,23 @@ class Recording:
             return None
         frame = self._frames[at]
         listener.heard += 1
-        if self._closed:
-            self._forget()
+        self._moved_on(at)
         return frame
 
+    def _moved_on(self, at: int) -> None:
+        """Note that a listener is no longer at the frame *at*: only the last of the slowest makes one needless."""
+        if self._closed and (at == 0 or not self._slowest):
+            self._slowest -= 1
+            if self._slowest <= 0:
+                self._forget()
+
     def _forget(self) -> None:
-        """Drop what every listener has heard; nobody else can come."""
+        """Drop what every listener has heard, for nobody else can come, and count those who have heard least."""
         heard = min((listener.heard for listener in self._listeners), default=self._forgotten)
         while self._forgotten < heard:
             self._bytes -= weight(self._frames.popleft())
             self._forgotten += 1
+        self._slowest = sum(listener.heard == heard for listener in self._listeners)
 
     def _wake(self) -> None:
         for listener in self._listeners:

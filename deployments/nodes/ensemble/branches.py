@@ -28,6 +28,11 @@ class Branch:
         """Say whether the answer is whole."""
         return self.held.ended and self.error is None
 
+    @property
+    def said(self) -> str:
+        """Return the text, "" where the answer is another: tools that are to be called."""
+        return "" if self.held.calls_tools else self.held.text
+
 
 class Branches:
     """An async context manager that runs every call while it is entered; leaving it ends those that still run."""

@@ -14,7 +14,7 @@ from deployments.request import Context, Request
 
 def most_common(answers: Sequence[Branch]) -> tuple[Branch, str]:
     """Return the answer that most agree on; of equally many, the one listed first."""
-    poll = vote([one.held.text for one in answers])
+    poll = vote([one.said for one in answers])
     return answers[poll.chosen], f"chosen by {poll.votes} of {poll.of} votes"
 
 

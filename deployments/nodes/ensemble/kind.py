@@ -70,13 +70,14 @@ class Ensemble:
                 given, why = await self._chosen(request, answers, context)
                 yield given.held.released({NOTE: "; ".join([f"{given.target} {why}", *trouble])})
         finally:
-            self._count_hidden(branches.all, given)
+            unseen = sum(one.held.tokens for one in branches.all if one is not given)
+            self._wiring.took(self._name, unseen, context)
 
     def _enough(self, answers: Sequence[Branch], outstanding: int) -> bool:
         """Say whether to choose now: a vote may be decided before everyone has answered."""
         if len(answers) >= self._quorum:
             return True
-        return self._spec.choose == "vote" and decided([one.held.text for one in answers], outstanding)
+        return self._spec.choose == "vote" and decided([one.said for one in answers], outstanding)
 
     async def _chosen(self, request: Request, answers: Sequence[Branch], context: Context) -> tuple[Branch, str]:
         if len(answers) == 1:
@@ -121,11 +122,6 @@ class Ensemble:
                     yield frame if head is None else msgspec.structs.replace(frame, head=head)
             if not answered:
                 raise EngineFailed(f"{target} ended without an answer")
-
-    def _count_hidden(self, branches: Sequence[Branch], given: Branch | None) -> None:
-        unseen = sum(one.held.tokens for one in branches if one is not given)
-        if unseen:
-            self._wiring.hidden(self._name, unseen)
 
 
 def plan(spec: EnsembleSpec, subject: Subject) -> Plan:

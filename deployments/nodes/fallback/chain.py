@@ -60,25 +60,26 @@ class Fallback:
                 failures.append((target, error))
                 if committed and story is None:
                     raise
-                self._check(failures, self._targets[at + 1 :], context, committed=committed)
+                cause = story.broke(error) if story is not None else None
+                self._check(failures, self._targets[at + 1 :], context, cause)
                 branch = branch.enter(f"{target}!{error.code}")
-                if story is not None:
-                    story.broke(error)
             else:
                 return
 
-    def _check(self, failures: Failures, further: tuple[str, ...], context: Context, *, committed: bool) -> None:
-        """Raise what the client is told where no *further* target is to be asked."""
+    def _check(
+        self, failures: Failures, further: tuple[str, ...], context: Context, cause: ServingError | None
+    ) -> None:
+        """Raise what the client is told where no *further* target is to be asked: *cause* if it has data already."""
         target, error = failures[-1]
         over = isinstance(error, DeadlineExceeded) and context.deadline_s <= self._wiring.clock()
         if over or not moves_on(error, self._on):
-            raise error
+            raise cause or error
         if further and self._affordable(target, error):
             return
         if further:
             self._wiring.observe(self._name, further[0], BUDGET_SPENT)
-        if committed:
-            raise error
+        if cause is not None:
+            raise cause
         raise exhausted(failures, untried=further) from error
 
     def _affordable(self, target: str, error: ServingError) -> bool:

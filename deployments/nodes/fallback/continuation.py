@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deployments.errors import ServingError
+from deployments.errors import ServingError, TimedOut
 from deployments.graph.disclosure import comment
 from deployments.graph.emitted import Emitted
 from deployments.request import Frame, Request
@@ -33,9 +33,15 @@ class Continuation:
         """Return what to ask the next target for."""
         return replace(self._asked, resume=self._emitted.resume()) if self._begun else self._asked
 
-    def broke(self, error: ServingError) -> None:
-        """Note why the target that wrote until now does not go on."""
-        self._broken = error if self._begun else None
+    def broke(self, error: ServingError) -> ServingError | None:
+        """Note why a target does not go on; return why the answer ends if nobody does, None where none has begun.
+
+        That is what broke it off, not why others could not take over, unless it ran out of time meanwhile.
+        """
+        if not self._begun:
+            return None
+        self._broken = self._broken or error
+        return error if isinstance(error, TimedOut) else self._broken
 
     def saw(self, frame: Frame) -> Frame | None:
         """Take note of a frame; return what is to be disclosed before it, where somebody else begins to write."""

@@ -1,7 +1,8 @@
 """hedge: when the first target is slower than usual a second one is asked as well, and the first token wins.
 
 After Dean and Barroso, The Tail at Scale (CACM 56(2), 2013): waiting for the 95th percentile first keeps the extra work
-near 5 %, and ``at_most`` makes sure of it when everything is slow.
+near 5 %, and ``at_most`` makes sure of it when everything is slow. A frame without data wins the race, but commits to
+nothing: whoever fails after it is replaced like one that failed before it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
+from deployments.errors import ServingError
 from deployments.graph.allowance import Allowance, AllowanceRule
 from deployments.graph.breaker import BreakerRule
 from deployments.graph.kind import Kind, KindSpec, Plan
@@ -86,10 +88,21 @@ def build(name: str, spec: HedgeSpec, wiring: Wiring) -> Node:
         allowance.earn(wiring.clock())
         call = HedgedCall(rules, request, context)
         try:
-            winner = await call.winner()
-            yield call.noted(winner)
-            async for frame in winner.frames:
-                yield frame
+            while True:
+                winner = await call.winner()
+                first = call.noted(winner)
+                committed = bool(first.data)
+                yield first
+                try:
+                    async for frame in winner.frames:
+                        committed = committed or bool(frame.data)
+                        yield frame
+                except ServingError as error:
+                    if committed:
+                        raise
+                    call.lose(winner, error)
+                else:
+                    return
         finally:
             await call.race.close()
 

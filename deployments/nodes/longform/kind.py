@@ -21,10 +21,9 @@ from deployments.graph.kind import Kind, Plan
 from deployments.graph.node import Node
 from deployments.graph.subject import Subject
 from deployments.graph.wiring import Wiring
-from deployments.nodes.longform.budget import Budget
 from deployments.nodes.longform.plan import Outline
 from deployments.nodes.longform.rounds import BEAT_S, Step, Summarise
-from deployments.nodes.longform.source import Source, draft_of, rewritten, source_of
+from deployments.nodes.longform.source import Source, choices, draft_of, rewritten, source_of
 from deployments.nodes.longform.spec import LongformSpec
 from deployments.nodes.longform.split import Part
 from deployments.nodes.longform.summary import provenance
@@ -52,8 +51,9 @@ class Longform:
                 yield frame
 
     async def _long(self, request: Request, branch: Context, source: Source) -> AsyncGenerator[Frame]:
-        work = Work(self._spec, request, source)
-        rounds = work.rounds(self._summariser(branch, source, work.words))
+        work = await asyncio.to_thread(Work, self._spec, request, source)
+        within = work.within(branch)
+        rounds = work.rounds(self._summariser(within, branch, source, work.words))
         head: Head | None = work.head(branch.enter(self._spec.writer))
         async with aclosing(rounds.run()) as steps:
             async for step in steps:
@@ -61,17 +61,18 @@ class Longform:
                     yield Frame(data=comment({"longform": _progress(step)}), head=head)
                     head = None
         text = condensed(work.words, rounds.summaries, opening=source.opening, closing=source.closing)
-        asked = rewritten(request, source, text, tokens=work.limit)
+        answers = choices(request)
+        asked = rewritten(request, source, text, tokens=work.writes(answers + (1 if self._spec.polish else 0)))
         if request.stream:
             yield Frame(data=comment({"longform": work.told(rounds, in_full=False)}))
         if self._spec.polish:
-            drafting = asyncio.create_task(self._drafted(asked, branch, work, rounds.budget))
+            drafting = asyncio.create_task(self._drafted(asked, branch, work, answers))
             async with aclosing(_beats(drafting)) as beats:
                 async for _ in beats:
                     if request.stream:
                         yield Frame(data=comment({"longform": {"drafting": self._spec.longform}}))
             asked = drafting.result()
-        async with aclosing(self._relayed(self._spec.writer, asked, branch)) as frames:
+        async with aclosing(self._relayed(self._spec.writer, asked, within)) as frames:
             async for frame in frames:
                 yield work.disclosed(frame, rounds)
 
@@ -81,7 +82,7 @@ class Longform:
                 async for frame in frames:
                     yield frame
 
-    def _summariser(self, branch: Context, source: Source, words: Words) -> Summarise:
+    def _summariser(self, within: Context, branch: Context, source: Source, words: Words) -> Summarise:
         target = self._spec.summariser
 
         async def summarise(text: str, tokens: int, label: str) -> Reply:
@@ -90,31 +91,31 @@ class Longform:
                 reply = await ask(
                     self._wiring.node(target),
                     prompt,
-                    branch.fork(label),
+                    within.fork(label),
                     max_tokens=tokens,
                     clock=self._wiring.clock,
                 )
-            self._wiring.hidden(self._name, reply.tokens)
+            self._wiring.took(self._name, reply.tokens, branch)
             return reply
 
         return summarise
 
-    async def _drafted(self, asked: Request, branch: Context, work: Work, budget: Budget) -> Request:
+    async def _drafted(self, asked: Request, branch: Context, work: Work, answers: int) -> Request:
         """Return the request for the final answer, with a draft by the target in the place of the summaries."""
         pieces: list[str] = []
         tokens = 0
-        draft = self._relayed(self._spec.longform, draft_of(asked), branch.fork("draft"))
+        draft = self._relayed(self._spec.longform, draft_of(asked), work.within(branch).fork("draft"))
         async with aclosing(draft) as frames:
             async for frame in frames:
                 pieces.append(frame.text)
                 tokens += frame.tokens
-        self._wiring.hidden(self._name, tokens)
-        budget.took(work.limit, tokens)
+        self._wiring.took(self._name, tokens, branch)
+        work.budget.took(work.limit, tokens)
         source, text = work.source, "".join(pieces).strip()
         if not text:
             raise EngineFailed(f"{self._spec.longform} wrote no draft for {self._spec.polish} to polish")
         polished = to_polish(work.words, text, opening=source.opening, closing=source.closing)
-        return rewritten(asked, source, polished, tokens=work.limit)
+        return rewritten(asked, source, polished, tokens=work.writes(answers))
 
 
 async def _beats(task: asyncio.Task[Request]) -> AsyncGenerator[None]:

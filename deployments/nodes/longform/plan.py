@@ -54,6 +54,11 @@ def outline(sizes: Sequence[int], *, room: int, ratio: float, budget: int, writi
     return None
 
 
+def least(tokens: int, *, room: int) -> int:
+    """Return the fewest tokens of summaries with which any plan for a text of *tokens* could do; see `outline`."""
+    return _least_of(-(-tokens // room))
+
+
 def _levels(sizes: Sequence[int], room: int, ratio: float) -> tuple[Level, ...]:
     first = Level(groups=tuple(range(at, at + 1) for at in range(len(sizes))), caps=_caps(sizes, ratio))
     levels = [first]
@@ -82,4 +87,8 @@ def _runs(caps: Sequence[int], room: int) -> tuple[range, ...]:
 
 def _starved(level: Level) -> bool:
     """Say whether the summaries would be too short to say anything; one of them may be of a short rest."""
-    return sum(level.caps) < LEAST_SUMMARY * max(1, len(level.caps) - 1)
+    return sum(level.caps) < _least_of(len(level.caps))
+
+
+def _least_of(summaries: int) -> int:
+    return LEAST_SUMMARY * max(1, summaries - 1)

@@ -21,6 +21,7 @@ RETRY_AFTER_S = 1.0
 MOST_RETRY_AFTER_S = 5.0
 HALVINGS = 3
 NOTHING_SAID = "nothing_said"
+OVER_BUDGET = "over_budget"
 
 # Asks for a summary of a text in at most so many tokens; the label is unique among the calls for the request.
 Summarise = Callable[[str, int, str], Awaitable[Reply]]
@@ -104,6 +105,8 @@ class Rounds:
         if not text.strip():
             self.budget.saves(cap)
             return Summary(start=start, end=end, lost=next((one.lost for one in read if one.lost), ""), of=of)
+        if self.budget.lacking:
+            return self._spared(Summary(start=start, end=end, lost=OVER_BUDGET, of=of), cap)
         try:
             said = await self._twice(label, text, cap)
         except ServingError as error:
@@ -111,6 +114,13 @@ class Rounds:
                 raise
             return Summary(start=start, end=end, lost=error.code, of=of)
         return Summary(start=start, end=end, text=said, lost="" if said else NOTHING_SAID, of=of)
+
+    def _spared(self, part: Summary, cap: int) -> Summary:
+        """Do without a summary, to pay for what calls took beside their answers."""
+        if self.require_all:
+            raise ContextTooLong("the budget does not suffice for every part; send less text")
+        self.budget.saves(cap)
+        return part
 
     async def _twice(self, label: str, text: str, cap: int) -> str:
         try:
@@ -126,7 +136,8 @@ class Rounds:
         try:
             return await self._asked(label, text, cap)
         except ContextTooLong:
-            pieces = split(text, max(LEAST_LIMIT, estimate_tokens(text) * 2 // 3))
+            limit = max(LEAST_LIMIT, estimate_tokens(text) * 2 // 3)
+            pieces = await asyncio.to_thread(split, text, limit)
             share = cap // len(pieces)
             if not halvings or len(pieces) == 1 or not share:
                 raise

@@ -17,6 +17,10 @@ class LongformSpec(KindSpec):
 
     ``budget`` bounds all that is generated for one request, ``answer`` the answer and its draft. ``part`` is what is
     read at once; ``above`` is the same unless given.
+
+    A node that is asked, such as a cascade, may generate more than it gives. What it took beside its answer goes from
+    the budget once it is known: parts are left out for it, or the answer is shortened, so that only calls already under
+    way, the answer's own among them, may exceed the budget.
     """
 
     longform: str = Field(min_length=1)

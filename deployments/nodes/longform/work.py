@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as in_context
 from typing import Any
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 from deployments.errors import ContextTooLong
 from deployments.graph.disclosure import with_field
 from deployments.nodes.longform.budget import Budget
-from deployments.nodes.longform.plan import Outline, outline
+from deployments.nodes.longform.plan import Outline, least, outline
 from deployments.nodes.longform.rounds import Rounds, Summarise
 from deployments.nodes.longform.source import Source, choices, limit_of
 from deployments.nodes.longform.spec import LongformSpec
@@ -20,7 +21,10 @@ from deployments.request import Context, Frame, Head, Request
 
 
 class Work:
-    """One long text with the plan for it, and what the client is told; raises ContextTooLong where there is none."""
+    """One long text with the plan for it, and what the client is told; raises ContextTooLong where there is none.
+
+    To make one takes up to seconds of computing: do it in a thread.
+    """
 
     def __init__(self, spec: LongformSpec, request: Request, source: Source) -> None:
         self._spec = spec
@@ -28,6 +32,7 @@ class Work:
         self.source = source
         self.limit = limit_of(request, spec.answer)
         self.parts, self.outline = planned(spec, request, source)
+        self.budget = Budget(spec.budget, planned=self.outline.tokens)
         self.words = words_for(source.said.text)
 
     def rounds(self, summarise: Summarise) -> Rounds:
@@ -36,12 +41,35 @@ class Work:
         return Rounds(
             parts=self.parts,
             outline=self.outline,
-            budget=Budget(spec.budget, planned=self.outline.tokens),
+            budget=self.budget,
             summarise=summarise,
             parallel=spec.parallel,
             room=spec.part,
             require_all=spec.require_all,
         )
+
+    def within(self, context: Context) -> Context:
+        """Return the context of calls whose unseen tokens are the budget's, and still told to whoever asks above."""
+
+        def unseen(tokens: int) -> None:
+            self.budget.took_unseen(tokens)
+            context.unseen(tokens)
+
+        return in_context(context, unseen=unseen)
+
+    def writes(self, answers: int) -> int:
+        """Return the most tokens of each of so many *answers* to be written; raises ContextTooLong where none is left.
+
+        It is the limit, less what calls took beside their answers and no summary was left to be spared for.
+        """
+        limit = self.limit - -(-self.budget.lacking // answers)
+        if limit < 1:
+            field = str(self.source.said.place[0])
+            raise ContextTooLong(
+                f"{field}: summarising took more than the budget of {self._spec.budget} tokens; send less text",
+                param=field,
+            )
+        return limit
 
     def head(self, context: Context) -> Head:
         """Return what is known of the answer before it begins."""
@@ -77,15 +105,19 @@ def planned(spec: LongformSpec, request: Request, source: Source) -> tuple[list[
             f"send at most {spec.threshold}",
             param=field,
         )
-    parts = split(source.said.text, spec.part)
     writing = limit_of(request, spec.answer) * (choices(request) + (1 if spec.polish else 0))
-    laid_out = outline(
-        [part.tokens for part in parts],
-        room=spec.part,
-        ratio=spec.summary_ratio,
-        budget=spec.budget,
-        writing=writing,
-    )
+    parts: list[Part] = []
+    laid_out: Outline | None = None
+    # What no way of splitting could fit is not split.
+    if least(source.tokens, room=spec.part) <= spec.budget - writing:
+        parts = split(source.said.text, spec.part)
+        laid_out = outline(
+            [part.tokens for part in parts],
+            room=spec.part,
+            ratio=spec.summary_ratio,
+            budget=spec.budget,
+            writing=writing,
+        )
     if laid_out is None:
         raise ContextTooLong(
             f"{field}: about {source.tokens} tokens cannot be summarised within a budget of {spec.budget}, of which "

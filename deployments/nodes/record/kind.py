@@ -86,6 +86,7 @@ class Recorder:
             outcome = ServingError.code
             raise
         finally:
+            outcome = OK if outcome == CANCELLED and heard.whole else outcome
             late = outcome == CANCELLED and self.wiring.clock() >= context.deadline_s
             outcome = DeadlineExceeded.code if late else outcome
             self._keep(request, context, heard, arms, outcome)

@@ -69,7 +69,7 @@ async def judged(pair: Pair, name: str, judge: str, context: Context, wiring: Wi
             reply = await ask(wiring.node(judge), said, context, max_tokens=_REPLY_TOKENS, clock=wiring.clock)
     except ServingError as error:
         return Agreement(None, f"judge {judge} failed {error.code}")
-    wiring.hidden(name, reply.tokens)
+    wiring.took(name, reply.tokens, context)
     score = score_in(reply.text)
     return Agreement(score, f"judge {judge}" if score is not None else f"judge {judge} gave no score")
 

@@ -6,7 +6,9 @@ request that it repeats.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 from deployments.graph.closing import closing
@@ -40,19 +42,35 @@ class Shadow:
         self._mirror = Mirror(name, spec, wiring)
         self._running = wiring.remembered(f"shadow {name}", Running, Running)
 
-    async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+    def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Stream the answer, and then have it compared with the candidate's."""
-        heard = Heard(self._wiring.clock, text=True) if self._is_mirrored(request, context) else None
+        answer = self._passed_on(request, context)
+        return self._heard(answer, request, context) if self._is_mirrored(request, context) else answer
+
+    async def _passed_on(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         with self._wiring.edge(self._name, self._spec.shadow):
             node = self._wiring.node(self._spec.shadow)
             async with closing(node(request, context.enter(self._name))) as frames:
                 async for frame in frames:
-                    if heard is not None:
-                        heard.take(frame)
                     yield frame
-        if heard is not None:
-            heard.end()
-            self._start(request, context, heard)
+
+    async def _heard(
+        self, answer: AsyncGenerator[Frame], request: Request, context: Context
+    ) -> AsyncGenerator[Frame]:  # fmt: skip
+        heard, whole = Heard(self._wiring.clock, text=True), False
+        try:
+            async with aclosing(answer) as frames:
+                async for frame in frames:
+                    heard.take(frame)
+                    yield frame
+            whole = True
+        except (GeneratorExit, asyncio.CancelledError):
+            whole = heard.whole
+            raise
+        finally:
+            if whole:
+                heard.end()
+                self._start(request, context, heard)
 
     def _is_mirrored(self, request: Request, context: Context) -> bool:
         # What is not charged is a mirrored request itself, and not mirrored again.

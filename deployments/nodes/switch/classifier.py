@@ -31,6 +31,7 @@ MOST_REMEMBERED = 4096
 # Small embedding models read some 250 tokens, which Chinese fills with as many characters.
 READ_CHARS = 200
 LEARN_S = 30.0
+LEARN_AGAIN_S = 600.0
 _RULE = BreakerRule(consecutive=3, open=5.0, probes=1)
 
 Examples = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], AfterValidator(not_empty)]
@@ -64,34 +65,48 @@ class Learned:
     """What outlives a graph: the centroids once they are known, and the labels of prompts seen lately."""
 
     centroids: Mapping[str, Vector] | None = None
+    at_s: float = 0.0
     learning: bool = False
     seen: OrderedDict[bytes, Labels] = field(default_factory=OrderedDict)
     breaker: Breaker = field(default_factory=Breaker)
 
 
 class Classifier:
-    """Asks the pooling model for the node *name*; a graph with the same examples keeps what was learned."""
+    """Asks the pooling model for the node *name*; with the same examples and model a new graph keeps what was learned.
+
+    Labels are learned anew from time to time, since engines may still be those of the model before when a graph
+    changes, and at once when vectors have another length than before.
+    """
 
     def __init__(self, name: str, spec: ClassifierSpec, wiring: Wiring) -> None:
         self._name, self._spec, self._wiring = name, spec, wiring
-        made = hashlib.blake2b(spec.model_dump_json(exclude={"wait"}).encode(), digest_size=16).hexdigest()
+        told = f"{spec.model_dump_json(exclude={'wait'})} {wiring.identity(spec.model)}"
+        made = hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).hexdigest()
         self._learned = wiring.remembered(f"classifier {made}", Learned, Learned)
 
     async def labels(self, subject: Subject) -> Labels | None:
         """Return how the prompt scores, None where that is not known in time."""
         text = asked(subject.reading)
         key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+        known = self._learned.centroids
+        if known is None or self._wiring.clock() - self._learned.at_s > LEARN_AGAIN_S:
+            self._learn(subject.context)
         if (seen := self._learned.seen.get(key)) is not None:
             self._learned.seen.move_to_end(key)
             return seen
-        known = self._learned.centroids
         if known is None:
-            self._learn(subject.context)
             return None
         vectors = await self._vectors([text], subject.context, self._spec.wait)
         if vectors is None:
             return None
-        return self._kept(key, nearest(vectors[0], known, self._spec.model))
+        try:
+            labels = nearest(vectors[0], known, self._spec.model)
+        except EngineFailed:
+            self._learned.centroids = None
+            self._learned.seen.clear()
+            self._learn(subject.context)
+            return None
+        return self._kept(key, labels) if known is self._learned.centroids else labels
 
     def _learn(self, context: Context) -> None:
         """Begin to find out where the labels lie, unless that is under way; no request waits for it."""
@@ -107,7 +122,8 @@ class Classifier:
                 by_label: dict[str, list[Vector]] = {label: [] for label in self._spec.examples}
                 for (label, _), vector in zip(listed, vectors, strict=True):
                     by_label[label].append(vector)
-                self._learned.centroids = centroids(by_label)
+                self._learned.centroids, self._learned.at_s = centroids(by_label), self._wiring.clock()
+                self._learned.seen.clear()
         finally:
             self._learned.learning = False
 

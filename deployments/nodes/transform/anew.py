@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace as replaced
 
 from deployments.errors import EngineFailed, Invalid
-from deployments.graph.disclosure import field_of, is_comment
+from deployments.graph.disclosure import answers, comments_in, field_of
 from deployments.graph.speaking import Speaker
 from deployments.graph.subject import Subject
 from deployments.nodes.transform.spec import TransformSpec, rules
@@ -32,7 +32,11 @@ _LOST: Mapping[str, tuple[Any, ...]] = {
 
 
 class Anew:
-    """One answer that is rendered anew; a new head begins it again, since the branch before was given up."""
+    """One answer that is rendered anew.
+
+    A further head begins it again, since the branch before was given up; once some of the answer has come, it is that
+    of another model which goes on with it, under the name of the first.
+    """
 
     def __init__(self, spec: TransformSpec, request: Request, context: Context, subject: Subject) -> None:
         self._spec, self._request, self._context, self._subject = spec, request, context, subject
@@ -46,16 +50,16 @@ class Anew:
 
     def changed(self, frame: Frame) -> Frame | None:
         """Return what goes out for *frame*, None where there is nothing yet."""
-        if frame.head is not None:
+        if frame.head is not None and not self._answered:
             self._begin(frame.head.model)
-        if self._request.stream and is_comment(frame.data):
-            return frame
         self._read(frame)
         text = self._rules.feed(frame.text)
         said = self._speaker.say(text, tokens=self._take_tokens() if text else 0)
-        if not said.data:
-            return None if frame.head is None else Frame(data=b"", head=frame.head)
-        return replaced(said, head=frame.head, **self._take_scores())
+        # Nodes that hold answers, and pools that replaced a replica, put comments and text into one frame.
+        data = comments_in(frame.data) + said.data if self._request.stream else b""
+        if not data and frame.head is None:
+            return None
+        return replaced(said, data=data, head=frame.head, **(self._take_scores() if said.data else {}))
 
     def end(self) -> Frame:
         """Return what ends the answer; raises EngineFailed where there was none."""
@@ -84,7 +88,7 @@ class Anew:
 
     def _read(self, frame: Frame) -> None:
         # Bytes that nobody could read as an answer are none.
-        self._answered = self._answered or bool(frame.text or frame.tokens or frame.finish_reason)
+        self._answered = self._answered or answers(frame)
         self._tokens += frame.tokens
         self._logprob += frame.logprob
         self._margin += frame.margin

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import re2
@@ -32,13 +33,14 @@ class Pattern:
         if groups and max(groups) > self._pattern.groups:
             raise ValueError(f"refers to group {max(groups)} of {self._pattern.groups}")
 
-    def search(self, text: str, at: int) -> tuple[int, int, str] | None:
-        """Return where the first match from *at* on begins and ends, and what stands for it."""
-        found = self._pattern.search(text, at)
-        if found is None:
-            return None
-        written = _GROUP.sub(lambda one: "\\" if one[1] == "\\" else found.group(int(one[1])) or "", self._replacement)
-        return found.start(), found.end(), written
+    def matches(self, text: str, at: int) -> Iterator[tuple[int, int, str]]:
+        """Yield, for each match from *at* on, where it begins and ends, and what stands for it."""
+        # Each call of the library's encodes the whole text, however many matches it then tells.
+        for found in self._pattern.finditer(text, at):
+            yield found.start(), found.end(), self._written(found)
+
+    def _written(self, found: Any) -> str:
+        return _GROUP.sub(lambda one: "\\" if one[1] == "\\" else found.group(int(one[1])) or "", self._replacement)
 
 
 class Replace:
@@ -65,8 +67,9 @@ class Replace:
         """Replace the matches that begin before *before*, and give out the text up to there."""
         given: list[str] = []
         at = self._at
-        while at < before and (found := self._pattern.search(self._text, at)) is not None and found[0] < before:
-            start, end, written = found
+        for start, end, written in self._pattern.matches(self._text, at) if at < before else ():
+            if start >= before:
+                break
             given += self._text[at:start], written
             at = end
         until = max(at, min(before, len(self._text)))

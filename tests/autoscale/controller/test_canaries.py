@@ -26,7 +26,7 @@ def decide(canaries: Canaries, now_s: float) -> None:
 def test_the_counts_of_all_gateways_make_one_stage():
     """Neither gateway alone has seen enough; both are told the same."""
     canaries = Canaries()
-    for now_s, ok in ((0.0, 0), (11.0, 30)):
+    for now_s, ok in ((0.0, 0), (1.0, 1), (11.0, 30)):
         for gateway in ("a", "b"):
             canaries.hear(gateway, report(ok), now_s)
         decide(canaries, now_s)
@@ -99,6 +99,32 @@ def test_steps_are_logged_with_their_reasons(caplog):
     assert "errors 10 of 50" in line
 
 
+def test_a_restart_in_the_last_stage_does_not_hold_it_for_ever():
+    """What was compared in earlier stages is lost with the process, and will not be counted again."""
+    gates = Gates(errors_worse_by=0.05, ttft_worse_by=0.2, quality_at_least=0.9)
+    rule = Rule(stages=(0.5, 1.0), hold_each_s=10.0, min_requests=5, gates=gates)
+    after = Canaries()
+    after.take({"c@1": {"since_s": 0.0, "index": 1, "status": "running", "held": False, "steps": 1}})
+    for now_s in (5.0, 10.0, 20.0):
+        after.hear("a", report(int(now_s), rule=rule), now_s)
+        decide(after, now_s)
+    assert after.stages()["c@1"].status == "promoted"
+
+
+def test_the_time_since_the_first_answer_outlives_the_process():
+    """A controller that begins anew need not wait as long again."""
+    first = Canaries()
+    for now_s, ok in ((0.0, 0), (5.0, 1)):
+        first.hear("a", report(ok), now_s)
+        decide(first, now_s)
+    after = Canaries()
+    after.take(json.loads(json.dumps(first.plain())))
+    for now_s, ok in ((14.0, 0), (15.0, 60)):
+        after.hear("a", report(ok), now_s)
+        decide(after, now_s)
+    assert after.stages()["c@1"].share == 1.0
+
+
 def test_an_operator_steers_by_name():
     """What cannot be done is said with the way out."""
     canaries = rolled_back()
@@ -120,6 +146,7 @@ def test_the_configuration_may_hold_without_beginning_anew(held):
     canaries = Canaries()
     canaries.hear("a", report(0), 0.0)
     told = Rule(stages=RULE.stages, hold_each_s=10.0, min_requests=50, gates=RULE.gates, held=held)
-    canaries.hear("a", report(60, rule=told), 20.0)
-    decide(canaries, 20.0)
+    for now_s in (10.0, 20.0):
+        canaries.hear("a", report(60, rule=told), now_s)
+        decide(canaries, now_s)
     assert canaries.stages()["c@1"].share == (0.1 if held else 1.0)

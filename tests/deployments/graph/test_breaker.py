@@ -179,6 +179,51 @@ def test_laws(rule: BreakerRule, moves: list[tuple[str, float]]) -> None:
     assert breaker.admit(rule, later_s) is not None
 
 
+def test_whoever_wants_fewer_probes_may_find_enough_of_them_answered() -> None:
+    """One was answered for a caller that wants two: for one that wants one the target is well."""
+    breaker = opened()
+    succeed(breaker, 5)
+    assert breaker.state(6) == "half_open"
+    assert breaker.admit(RULE.model_copy(update={"probes": 1}), 6) is not None
+    assert breaker.state(6) == "closed"
+
+
+ends = st.sampled_from(["answered", "failed", "dropped"])
+calls = st.tuples(st.integers(0, 1), st.floats(0, 3), ends, st.booleans())
+
+
+@given(pair=st.tuples(rules, rules), calls=st.lists(calls, max_size=40), last=st.integers(0, 1))
+def test_callers_with_different_rules_never_shut_each_other_out(
+    pair: tuple[BreakerRule, BreakerRule], calls: list[tuple[int, float, str, bool]], last: int
+) -> None:
+    """Whatever became of their probes, once nothing is under way and it has been quiet for long, anybody may call."""
+    breaker, now_s = Breaker(), pair[0].open
+    for _ in range(pair[0].consecutive):
+        given = breaker.admit(pair[0], 0.0)
+        if given is not None:
+            breaker.failed(given, pair[0], 0.0)
+    running: list[tuple[Pass, BreakerRule, str]] = []
+
+    def end(given: Pass, rule: BreakerRule, how: str) -> None:
+        if how == "answered":
+            breaker.answered(given, rule)
+            breaker.succeeded(given, now_s)
+        elif how == "failed":
+            breaker.failed(given, rule, now_s)
+        else:
+            breaker.dropped(given)
+
+    for who, wait_s, how, at_once in calls:
+        now_s += wait_s
+        leave = breaker.admit(pair[who], now_s)
+        running += [(leave, pair[who], how)] if leave is not None else []
+        while at_once and running:
+            end(*running.pop())
+    while running:
+        end(*running.pop())
+    assert breaker.admit(pair[last], now_s + max(rule.open for rule in pair)) is not None
+
+
 @pytest.mark.parametrize("written", [{"share": "0%"}, {"probes": 0}, {"open": "0s"}, {"calls": 5000}, {"failures": 3}])
 def test_refuses_rules_that_make_no_sense(written: dict[str, object]) -> None:
     """Each by the name of its field."""

@@ -12,7 +12,7 @@ import openai.types.responses
 import pytest
 
 from deployments.engines.readers import reader_of
-from deployments.graph.disclosure import comment, field_of, is_comment, with_field
+from deployments.graph.disclosure import comment, comments_in, field_of, with_field
 from deployments.graph.speaking import SPOKEN, Speaker
 from deployments.request import Endpoint, Frame, Request
 from tests.deployments.scripted import context
@@ -92,9 +92,17 @@ def test_a_stream_opens_once_and_late(endpoint: Endpoint) -> None:
 def test_what_is_told_beside_an_answer_leaves_it_as_it_is() -> None:
     """A comment is one event that clients skip; a field is added at the end of a body and can be read again."""
     told = {"a": "line\nbreak", "b": [1]}
-    assert is_comment(comment(told))
     assert comment(told).count(b"\n") == 2
     assert json.loads(with_field(b'{"id":"x"}\n', told)) == {"id": "x", "tercet": told}
     assert json.loads(with_field(b"{ }", told)) == {"tercet": told}
     assert field_of(with_field(b'{"id":"x"}', told)) == told
     assert field_of(b'{"id":"x"}') == {}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_comments_are_found_wherever_they_stand_in_a_stream(end: bytes) -> None:
+    """Frames may hold several events; a colon elsewhere makes no comment."""
+    told, event = comment({"a": ":"}), b'data: {"b":": c"}' + 2 * end
+    assert comments_in(told) == told
+    assert comments_in(b": kept alive" + 2 * end + event + told + event + told) == b": kept alive\n\n" + told + told
+    assert comments_in(event) == comments_in(b"") == b""

@@ -23,7 +23,8 @@ from tests.deployments.gateway.building import (
     until,
     with_pooling,
 )
-from tests.deployments.remote.far import answered, remote
+from tests.deployments.remote.far import answer as wire
+from tests.deployments.remote.far import answered, far, remote, says
 from tests.deployments.scripted import chat, context
 
 SLOW = SyntheticSpec.model_validate({"step": {"base_ms": 20}, "output_tokens": 1000})
@@ -112,22 +113,22 @@ async def test_vectors() -> None:
 
 async def test_closing_the_stream_aborts_the_request_on_the_other_side() -> None:
     """The far engine counts the abort within a second, and is idle."""
-    async with other_cluster(dense=SLOW) as (url, far), reached(url) as model:
+    async with other_cluster(dense=SLOW) as (url, there), reached(url) as model:
         request = chat("hi", model="cloud", stream=True)
         async with aclosing(model.stream(request, context())) as frames:
             await anext(frames)
-            assert far.engines["dense"].signals().running == 1
-        await until(lambda: far.engines["dense"].signals().aborted_total == 1, within_s=1.0)
-        assert far.engines["dense"].signals().running == 0
+            assert there.engines["dense"].signals().running == 1
+        await until(lambda: there.engines["dense"].signals().aborted_total == 1, within_s=1.0)
+        assert there.engines["dense"].signals().running == 0
 
 
 async def test_the_deadline_ends_a_stream() -> None:
     """Whatever the other side does."""
-    async with other_cluster(dense=SLOW) as (url, far), reached(url) as model:
+    async with other_cluster(dense=SLOW) as (url, there), reached(url) as model:
         loop = asyncio.get_running_loop()
         with pytest.raises(DeadlineExceeded):
             await answered(model, chat("hi", stream=True), deadline_s=loop.time() + 0.3)
-        await until(lambda: far.engines["dense"].signals().aborted_total == 1, within_s=1.0)
+        await until(lambda: there.engines["dense"].signals().aborted_total == 1, within_s=1.0)
 
 
 async def test_no_more_than_its_concurrency_is_sent() -> None:
@@ -181,3 +182,31 @@ def test_readiness_does_not_wait_for_other_servers() -> None:
         EngineTransport({}), lambda: None, models=models, graph={}, default="cloud", remote_hosts=["a.example"]
     )
     assert served.readiness().told() == {"ready": True, "reason": "cloud is answered by cloud", "pools": {}}
+
+
+async def test_fields_that_an_endpoint_does_not_know_may_hold_anything() -> None:
+    """What the check of bodies lets through breaks no stream."""
+    async with other_cluster() as (url, _), reached(url) as model:
+        body = {**ask("hi", max_tokens=4, stream=True), "stream_options": 5}
+        frames = await answered(model, Request(endpoint="messages", model="cloud", body=body, stream=True))
+    assert sum(frame.tokens for frame in frames) == 4
+
+
+async def test_no_cookie_is_kept() -> None:
+    """One client's session at the server is not another's."""
+    said = b'{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'
+    async with (
+        far(says(wire("200 OK", said, "set-cookie: node=7; Path=/"))) as server,
+        reached(server.url) as model,
+    ):
+        await answered(model, chat("hi"))
+        await answered(model, chat("hi"))
+    assert ["cookie" in asked.headers for asked in server.asked] == [False, False]
+
+
+async def test_a_model_that_is_closed_turns_requests_away() -> None:
+    """Before any work was done, so that another target may answer."""
+    async with other_cluster() as (url, _), reached(url) as model:
+        await model.close()
+        with pytest.raises(Rejected, match="cloud: "):
+            await answered(model, chat("hi"))

@@ -21,6 +21,7 @@ LEAST = {"family": "remote", "url": "https://api.example.com/v1/", "model": "gpt
         ({"url": "https://api.example.com/v1?key=1"}, "url", "is not a URL such as"),
         ({"url": "ftp://api.example.com"}, "url", "is not a URL such as"),
         ({"url": "https://API.example.com"}, "url", "lower-case host"),
+        ({"url": "https://api.example.com:65536"}, "url", "has a port greater than 65535"),
         ({"model": ""}, "model", "at least 1 character"),
         ({"key": {}}, "key", "names no key or two"),
         ({"key": {"env": "A", "file": "/b"}}, "key", "names no key or two"),

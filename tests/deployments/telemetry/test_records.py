@@ -7,6 +7,7 @@ import stat
 import threading
 import time
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,65 @@ def test_old_files_go(tmp_path):
     files.close()
     assert not old.exists()
     assert other.exists()
+
+
+def _aged(folder: Path, name: str, days: float, now_s: float | None = None) -> Path:
+    file, then_s = folder / name, (time.time() if now_s is None else now_s) - days * DAY_S
+    folder.mkdir(exist_ok=True)
+    file.write_bytes(b"{}\n")
+    os.utime(file, (then_s, then_s))
+    return file
+
+
+def _gone(*files: Path) -> bool:
+    end_s = time.monotonic() + 20
+    while any(file.exists() for file in files) and time.monotonic() < end_s:
+        time.sleep(0.005)
+    return not any(file.exists() for file in files)
+
+
+def test_old_files_of_every_node_go_at_the_start(tmp_path):
+    """Also those of nodes that nobody asks any more; each node's own days hold, the default's for unknown nodes."""
+    gone = [_aged(tmp_path, "brief.1.gw.jsonl", 1.1), _aged(tmp_path, "left.1.other.jsonl", 7.1)]
+    stays = [
+        _aged(tmp_path, "brief.2.gw.jsonl", 0.9),
+        _aged(tmp_path, "a%2Eb.1.gw.jsonl", 30),
+        _aged(tmp_path, "left.2.gw.jsonl", 6.9),
+        _aged(tmp_path, "somebodys.jsonl", 1000),
+    ]
+    writer = RecordWriter(tmp_path, "gw", Counts())
+    writer.follow({"brief": Keep(days=1), "a.b": Keep(days=31)})
+    assert _gone(*gone)
+    writer.close()
+    assert all(file.exists() for file in stays)
+
+
+def test_old_files_go_though_nothing_is_written_any_more(tmp_path):
+    """A node without traffic keeps nothing for longer than one with."""
+    writer = RecordWriter(tmp_path, "gw", Counts(), prune_every_s=0.01)
+    writer.follow({"kept": Keep(days=1)})
+    for at in range(3):
+        assert _gone(_aged(tmp_path, f"kept.{at}.gw.jsonl", 1.1))
+    young = _aged(tmp_path, "kept.9.gw.jsonl", 0.9)
+    time.sleep(0.05)
+    assert young.exists()
+    writer.follow({"kept": Keep(days=0.5)})
+    assert _gone(young)
+    writer.close()
+
+
+@pytest.mark.parametrize(("days", "most_s"), [(7, 3600 + 120), (0.1, 0.1 * DAY_S / PARTS + 120)])
+def test_a_record_does_not_outlive_its_days_by_much(tmp_path, days, most_s):
+    """With a line a minute no file spans so long that its first line stays on."""
+    files, keep = RecordFiles(tmp_path, "kept", "gw"), Keep(days=days)
+    first_s: dict[str, float] = {}
+    for at_s in range(0, 4 * 3600, 60):
+        files.append(b"x\n", keep, 1e9 + at_s)
+        for path in tmp_path.glob("*.jsonl"):
+            first_s.setdefault(path.name, at_s)
+    files.close()
+    starts = sorted(first_s.values())
+    assert max(later - start for start, later in pairwise(starts)) <= most_s
 
 
 def test_a_name_cannot_lead_out_of_the_folder(tmp_path):

@@ -58,3 +58,22 @@ def test_without_an_endpoint_there_is_no_tracing(monkeypatch: pytest.MonkeyPatch
     traces = from_environment()
     assert traces._provider is None
     traces.close()
+
+
+def test_a_request_is_sampled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many requests are exported as were chosen, with their stages; of the others nothing is."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.5")
+    exporter = InMemorySpanExporter()
+    traces, chosen = Traces(exporter), 0
+    for _ in range(200):
+        span = traces.begin("chat auto", headers={}, ago_s=0.0)
+        assert span is not None
+        chosen += span.is_recording()
+        traces.record(
+            "chat auto", headers={}, duration_s=1.0, stages=STAGES, outcome="ok", attributes={}, span=span
+        )  # fmt: skip
+    traces.close()
+    names = [span.name for span in exporter.get_finished_spans()]
+    assert 0 < chosen < 200
+    assert names.count("chat auto") == names.count("prefill") == chosen

@@ -124,10 +124,51 @@ def test_the_class_sets_the_priority() -> None:
 
 
 def test_what_nobody_asked_for_gets_no_class_priority() -> None:
-    """A mirrored request passes the gate as everyone does, and stays behind everyone's requests further down."""
+    """A mirrored request stays behind everyone's requests further down as well."""
     node, transport, _ = built([b"a"], classes=CLASSES)
     outcomes(node, {"mirror": {"headers": URGENT, "priority": -1000, "charged": False}})
     assert transport.seen[0][1].priority == -1000
+
+
+UNASKED = {"priority": -1000, "charged": False}
+
+
+def test_what_nobody_asked_for_gets_a_free_place_alone() -> None:
+    """It waits for none, and is nobody's own: its tenant has as many places as before."""
+    node, _, meter = built(SECOND, concurrent=2, per_tenant=1)
+    order, results = outcomes(node, {"mirror": UNASKED, "another": UNASKED, "client": {}})
+    assert isinstance(results["another"], TooManyRequests)
+    assert sorted(order[1:]) == ["client", "mirror"]
+    assert isinstance(results["client"], list)
+    assert isinstance(results["mirror"], list)
+    node, _, meter = built(SECOND, concurrent=1)
+    _, results = outcomes(node, {"client": {}, "mirror": UNASKED})
+    assert isinstance(results["mirror"], Overloaded)
+    assert meter.refusals == [("unasked", "no_free_place")]
+
+
+@pytest.mark.parametrize("acts", [[Hang()], [b"a", Hang()]])
+def test_a_client_takes_the_place_of_what_nobody_asked_for(acts: list[Act]) -> None:
+    """At once, though the queue takes nobody, and however long the mirrored request has been inside."""
+    memory: dict[str, object] = {}
+    held, _, meter = built(acts, memory, concurrent=1, queue=0, per_tenant=1)
+    node, _, _ = built([b"a"], memory, concurrent=1, queue=0, per_tenant=1)
+
+    async def run() -> None:
+        mirror = asyncio.create_task(collect(held, chat(), context(**UNASKED)))  # type: ignore[arg-type]
+        await asyncio.sleep(100)
+        at_s = asyncio.get_running_loop().time()
+        await collect(node, chat(), context())
+        assert asyncio.get_running_loop().time() == at_s
+        with pytest.raises(Overloaded, match="taken the place"):
+            await mirror
+
+    leap(run())
+    assert meter.refusals == [("unasked", "displaced")]
+    gate = memory["admission:a"]
+    assert isinstance(gate, Gate)
+    assert (gate.queue.waiting, len(gate.queue.running)) == (0, 0)
+    assert not gate.queue.service.known or gate.queue.service.mean_s == 0
 
 
 def test_beyond_the_queue_is_refused_with_advice() -> None:

@@ -13,8 +13,12 @@ HIGH, LOW, ALSO_LOW = Group(name="high", priority=10), Group(name="low"), Group(
 FAR_S = 1e9
 
 
-def ticket(group: Group = LOW, at_s: float = 0.0, *, by_s: float = FAR_S, tenant: str = "t") -> Ticket:
-    return Ticket(group=group, tenant=tenant, arrived_s=at_s, start_by_s=by_s, deadline_s=by_s)
+def ticket(
+    group: Group = LOW, at_s: float = 0.0, *, by_s: float = FAR_S, tenant: str = "t", charged: bool = True
+) -> Ticket:
+    return Ticket(
+        group=group, tenant=tenant, arrived_s=at_s, start_by_s=by_s, deadline_s=by_s, charged=charged
+    )  # fmt: skip
 
 
 def full(limits: Limits, *tickets: Ticket) -> AdmissionQueue:
@@ -62,6 +66,17 @@ def test_a_class_that_was_away_has_no_claim() -> None:
     for at in range(30):
         queue.offer(ticket(Group(name="new"), 1.0, by_s=at), ONE, 1.0)
     assert Counter(one.group.name for one in order(queue, ONE, 1.0)[:10]) == {"new": 5, "low": 5}
+
+
+def test_after_a_pause_all_begin_anew() -> None:
+    """What a class was served in a time that is over is no debt, though its peer waited a little longer than it."""
+    peer = Group(name="peer")
+    queue = full(ONE, *(ticket(group) for _ in range(20) for group in (LOW, peer)), ticket(peer))
+    order(queue, ONE, 1.0)
+    for _ in range(30):
+        queue.offer(ticket(peer, 2.0), ONE, 2.0)
+        queue.offer(ticket(LOW, 2.0), ONE, 2.0)
+    assert Counter(one.group.name for one in order(queue, ONE, 2.0)[:10]) == {"peer": 5, "low": 5}
 
 
 def test_whoever_waited_long_gets_every_fourth_place() -> None:
@@ -130,7 +145,7 @@ def test_a_tenant_has_its_bound_and_others_are_not_held_to_it() -> None:
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["offer", "offer", "leave", "tick"]),
+        st.sampled_from(["offer", "offer", "leave", "tick", "guest"]),
         st.sampled_from([HIGH, LOW, ALSO_LOW]),
         st.integers(0, 30),
         st.sampled_from("abc"),
@@ -158,9 +173,11 @@ def test_nobody_is_lost_and_no_bound_is_broken(limits: Limits, steps: list[tuple
             gone = list(here)[number % len(here)]
             del here[gone]
             queue.leave(gone, now_s)
-        elif what == "offer":
-            one = ticket(group, now_s, by_s=now_s + number, tenant=tenant)
+        elif what in {"offer", "guest"}:
+            one = ticket(group, now_s, by_s=now_s + number, tenant=tenant, charged=what == "offer")
+            busy = queue.waiting > 0 or len(queue.running) == limits.concurrent
             answer = queue.offer(one, limits, now_s)
+            assert one.charged or not busy or isinstance(answer, Refusal)
             if not isinstance(answer, Refusal):
                 here[one] = None
             if isinstance(answer, Ticket):
@@ -170,6 +187,12 @@ def test_nobody_is_lost_and_no_bound_is_broken(limits: Limits, steps: list[tuple
         before = set(queue.running)
         let_in = queue.admit(limits, now_s)
         assert set(queue.running) == before | set(let_in)
+        for guest in queue.evict(limits, now_s):
+            assert not guest.charged
+            del here[guest]
+            before.discard(guest)
+        assert set(queue.running) == before | set(let_in)
+        assert not queue.waiting or all(one.charged for one in queue.running)
         assert len(queue.running) <= limits.concurrent
         assert queue.waiting <= limits.queue
         assert len(queue.running) + queue.waiting == len(here)

@@ -11,18 +11,20 @@ from pydantic import ValidationError
 
 from autoscale.controller.canaries import Canaries
 from deployments.canary import CanaryStage, Status, stage_of
-from deployments.errors import EngineFailed, Invalid
+from deployments.errors import EngineFailed, FirstTokenTimeout, Invalid, NoReplica, Overloaded
 from deployments.graph.background import Background
 from deployments.graph.explain import explain
 from deployments.graph.spec import dump, parse, parse_graph
 from deployments.nodes.canary.spec import CanarySpec
 from deployments.nodes.canary.tally import canary_reports
+from deployments.request import Frame, Head
 from deployments.signals import FleetView
 from tests.deployments.gateway.building import ask, client, engines, fleet, gateway
 from tests.deployments.leap import leap
-from tests.deployments.scripted import Act, Hang, Scripted, chat, collect, compiled, context
+from tests.deployments.scripted import Act, Hang, Pause, Scripted, chat, collect, compiled, context
 
 SECTION: dict[str, Any] = {"canary": "dense", "to": "moe", "mirror": {"share": 1}}
+ROUGH = {"error_rate": {"at_most": "5%"}}
 
 
 class Bench:
@@ -138,19 +140,98 @@ def test_failures_of_the_candidate_are_counted(acts, failed):
     assert (report.counts.candidate.ok, report.counts.candidate.failed) == (0, failed)
 
 
+@pytest.mark.parametrize(
+    "act", [NoReplica("the pool has no replica yet"), Overloaded("full"), Hang(), FirstTokenTimeout("late")]
+)
+def test_a_candidate_that_is_still_loading_is_not_given_up(act):
+    """Mirrored requests that were turned away or ran out of time say nothing; the stage waits for an answer."""
+    bench, canaries = Bench([b"a"], [act]), Canaries()
+    bench.tell(0)
+    graph = parse_graph(bench.graph)
+    canaries.hear("gateway", canary_reports(graph, bench.memory), 0.0)
+    leap(bench.arms(60))
+    (report,) = canary_reports(graph, bench.memory)
+    assert report.counts.mirrored.requests == 0
+    canaries.hear("gateway", (report,), 1.0)
+    canaries.step(50.0)
+    told = canaries.status()["c"]
+    assert (told["status"], told["index"]) == ("running", 0)
+    assert "answered nothing yet" in told["reason"]
+
+
+def test_a_candidate_that_breaks_mirrored_requests_is_given_up():
+    """What the candidate itself did wrong counts, with nobody there to notice it."""
+    bench, canaries = Bench([b"a"], [EngineFailed("died")], mirror={"share": 1, "at_once": 64}), Canaries()
+    bench.tell(0)
+    graph = parse_graph(bench.graph)
+    canaries.hear("gateway", canary_reports(graph, bench.memory), 0.0)
+    leap(bench.arms(10))
+    canaries.hear("gateway", canary_reports(graph, bench.memory), 1.0)
+    canaries.step(2.0)
+    assert canaries.status()["c"]["status"] == "rolled_back"
+
+
 def test_a_client_that_leaves_is_not_counted():
     """Its patience says nothing of the candidate."""
     bench = Bench([b"a"], [b"a", Hang()])
     bench.tell(4)
 
     async def leave() -> None:
-        frames = bench.nodes["c"](chat(), context())
-        await anext(frames)
-        await frames.aclose()  # type: ignore[attr-defined]
+        answer = asyncio.create_task(collect(bench.nodes["c"], chat(stream=True)))
+        await asyncio.sleep(5)
+        answer.cancel()
+        await asyncio.wait([answer])
 
     leap(leave())
     (report,) = canary_reports(parse_graph(bench.graph), bench.memory)
     assert report.counts.candidate.requests == 0
+
+
+def test_an_answer_that_a_node_above_cuts_short_is_a_good_one():
+    """Failures count, so what did not fail must; a head alone is no answer yet."""
+    bench = Bench([b"a"], [Pause(0.5), b"a", b"b", Hang()])
+    bench.tell(4)
+
+    async def enough(frames: int) -> None:
+        answer = bench.nodes["c"](chat(stream=True), context())
+        for _ in range(frames):
+            await anext(answer)
+        await answer.aclose()  # type: ignore[attr-defined]
+
+    leap(enough(2))
+    (report,) = canary_reports(parse_graph(bench.graph), bench.memory)
+    assert (report.counts.candidate.ok, report.counts.candidate.failed) == (1, 0)
+    assert report.counts.candidate.ttft.sum_s == pytest.approx(0.5)
+    bench.transport._pools = {"moe": [Frame(data=b"", head=Head(model="moe", path=())), Hang()]}
+    leap(enough(1))
+    (report,) = canary_reports(parse_graph(bench.graph), bench.memory)
+    assert report.counts.candidate.requests == 1
+
+
+def test_a_canary_below_a_transform_advances():
+    """Its stops are no client's that left; a marker in the last frame leaves a whole answer, which is mirrored."""
+    bench = Bench([b"a", Frame(data=b"b", text="b", tokens=1, finish_reason="stop"), Hang()], [b"a"],
+                  mirror={"share": 1, "at_once": 64})  # fmt: skip
+    bench.tell(3)
+    bench.nodes = compiled(
+        {**bench.graph, "t": {"transform": "c", "stop_after": "b"}},
+        bench.transport,
+        memory=bench.memory,
+        background=bench.background,
+        fleet=lambda: bench.view,
+    )
+
+    async def ask_all() -> None:
+        for at in range(40):
+            await collect(bench.nodes["t"], chat(stream=True), context(request_id=f"r{at}"))
+        while len(bench.background):  # noqa: ASYNC110 - in leapt time, which costs none
+            await asyncio.sleep(0.1)
+
+    leap(ask_all())
+    (report,) = canary_reports(parse_graph(bench.graph), bench.memory)
+    told = report.counts
+    assert (told.base.ok + told.candidate.ok, told.base.failed + told.candidate.failed) == (40, 0)
+    assert 0 < told.base.ok == told.mirrored.ok
 
 
 @pytest.mark.parametrize(
@@ -166,6 +247,8 @@ def test_a_client_that_leaves_is_not_counted():
         ({"gates": {"quality": {"at_least": 0.8}}, "mirror": {"share": 0}}, "none is mirrored"),
         ({"mirror": {"share": 0}}, "would never end"),
         ({"mirror": {"compare": "judge"}}, "required by compare: judge"),
+        ({"min_requests": 20}, "set min_requests to 30 or more, or gates.error_rate.at_most to 1.5% or more"),
+        ({"gates": {"error_rate": {"at_most": "0.1%"}}}, r"min_requests \(50\) .* set min_requests to 300 or more"),
         ({"gates": {"error": {}}}, "did you mean error_rate"),
     ],
 )
@@ -194,7 +277,7 @@ def test_is_written_read_and_explained():
 
 async def test_two_gateways_and_a_controller_hand_over_to_the_candidate():
     """Over synthetic engines: mirrored, a half, all; both gateways are always in the same stage, and metrics tell."""
-    section = {**SECTION, "stages": ["shadow", "50%", "100%"], "hold_each": 0, "min_requests": 10}
+    section = {**SECTION, "stages": ["shadow", "50%", "100%"], "hold_each": 0, "min_requests": 10, "gates": ROUGH}
     canaries, now_s = Canaries(), 0.0
     told: dict[str, CanaryStage] = {}
 

@@ -20,6 +20,7 @@ from deployments.errors import (
     ServingError,
 )  # fmt: skip
 from deployments.layers.deadline import deadline
+from deployments.nodes.cascade.held import unjudgeable
 from deployments.request import Context, Frame, Head, Request
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Act, Hang, Pause, Scripted, chat, collect, compiled, context
@@ -248,6 +249,15 @@ def test_a_judge_is_not_asked_about_what_has_failed_already() -> None:
     assert "open dense" not in Played(tokens(4, -2), accept={**SURE, **JUDGE}).transport.log
 
 
+def test_tool_calls_are_accepted_without_the_judges_opinion() -> None:
+    """A judge reads text, and would take them for an empty answer."""
+    call = Frame(data=b"{call}", tokens=5, finish_reason="tool_calls")
+    played = Played([b"", call], accept={"min_tokens": 2, **JUDGE}, dense=[token(text="0")])
+    assert played.told == "distilled accepted calls tools, which no judge reads"
+    assert "open dense" not in played.transport.log
+    assert Played([b"", call], accept={"min_tokens": 9, **JUDGE}).text == "m"
+
+
 @pytest.mark.parametrize("trouble", [Overloaded("full"), EngineFailed("died"), Hang()])
 @pytest.mark.parametrize(("unsure", "answered"), [("escalate", "m"), ("accept", "xxx")])
 def test_a_judge_that_fails_or_is_late(trouble: Act, unsure: str, answered: str) -> None:
@@ -373,3 +383,18 @@ def test_declined_is_never_what_a_client_gets() -> None:
     with pytest.raises(EngineFailed):
         Played(tokens(4, -2), [EngineFailed("died")])
     assert Declined.code == "declined"
+
+
+@pytest.mark.parametrize("endpoint", ["messages", "responses"])
+@pytest.mark.parametrize("field", ["n", "prompt"])
+@pytest.mark.parametrize("value", ["x", [], {}, 5, ["a", "b"]])
+def test_fields_of_other_endpoints_mean_nothing(endpoint: Any, field: str, value: Any) -> None:
+    """Where ``n`` and ``prompt`` are not looked at when a body is checked they may hold anything."""
+    assert unjudgeable(Request(endpoint=endpoint, model="auto", body={field: value})) is None
+
+
+def test_a_request_for_several_answers_is_not_judged() -> None:
+    """By their number, or by the prompts of a completion."""
+    for endpoint, body in (("chat", {"n": 2}), ("completion", {"prompt": ["a", "b"]})):
+        assert unjudgeable(Request(endpoint=endpoint, model="auto", body=body)) == "asks for several answers"  # type: ignore[arg-type]
+    assert unjudgeable(Request(endpoint="responses", model="auto", body={"background": True})) == "is answered later"

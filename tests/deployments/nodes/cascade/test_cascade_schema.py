@@ -103,3 +103,63 @@ def test_no_schema_takes_long_or_leads_outside(schema: dict[str, Any], text: str
 def test_an_answer_too_long_to_judge_passes() -> None:
     """Its length is another criterion's business."""
     assert objection(AGE, "[" + "1," * MAX_CHARS + "1]") is None
+
+
+def _padded(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return *schema* with as many definitions as a gateway lets pass."""
+    return {**schema, "$defs": {**{f"d{at}": {} for at in range(4900)}, **schema.get("$defs", {})}}
+
+
+NAMES = [f"name{at}" for at in range(50_000)]
+COSTLY: dict[str, dict[str, Any]] = {
+    "an anchor": _padded({"items": {"$ref": "#a"}, "$defs": {"t": {"$anchor": "a", "type": "integer"}}}),
+    "a dynamic anchor": _padded({"items": {"$dynamicRef": "#a"}, "$defs": {"t": {"$dynamicAnchor": "a"}}}),
+    "a name of a part": _padded({"items": {"$ref": "b"}, "$defs": {"t": {"$id": "b", "items": {}}}}),
+    "a part with a root of its own": _padded({
+        "items": {"$ref": "#/$defs/t/items"}, "$defs": {"t": {"$id": "http://b/", "items": {"$ref": "#/items/not"}}},
+    }),
+    "many keys": {"items": {"dependentRequired": {name: [] for name in NAMES}}},
+    "many errors": {"items": {"anyOf": [{"required": NAMES}] * 2}},
+    "many empty parts": {"items": {"allOf": [{}] * 4900}},
+    "many trivial parts": {"items": {"allOf": [True] * 100_000}},
+    "many false parts": {"anyOf": [{"allOf": [False] * 50_000}, {}]},
+    "each item again": {"allOf": [{"items": {}}] * 2000},
+    "all of it shown": {"anyOf": [{"type": "string"}] * 4900},
+    "a long way": {"items": {"$ref": "#/" + "a/" * 400_000}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", COSTLY)
+@pytest.mark.parametrize("item", ["1", "{}", "[]"])
+def test_judging_costs_little_whatever_the_rules_are(case: str, item: str) -> None:
+    """What bounds the time is the work, not the number of rules."""
+    text = "[" + f"{item}," * (MAX_CHARS // 3 - 3) + f"{item}]"
+    for said in (text, f"[{item}" + f",{item}" * 99 + "]"):
+        began_s = time.process_time()
+        assert objection(COSTLY[case], said) in (None, "breaks the schema's anyOf")
+        assert time.process_time() - began_s < 1.5
+
+
+@pytest.mark.parametrize("draft", ["http://json-schema.org/draft-07/schema#", "urn:of-somebody"])
+def test_a_part_cannot_name_other_rules(draft: str) -> None:
+    """A part that names another draft is read by the same bounded rules: no pattern of it is run."""
+    slow = {"$schema": draft, "type": "string", "pattern": "(a+)+$"}
+    began_s = time.process_time()
+    assert objection({"items": slow}, '["' + "a" * 26 + '!"]') is None
+    assert time.process_time() - began_s < 1.0
+
+
+def test_a_schema_that_names_its_draft_may_refer_to_itself() -> None:
+    """As generators of schemas write them."""
+    tree = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "required": ["v"],
+            "properties": {"v": {"type": "integer"}, "next": {"$ref": "#"}}}  # fmt: skip
+    assert objection(tree, '{"v": 1, "next": {"v": 2}}') is None
+    assert objection(tree, '{"v": 1, "next": {"v": "2"}}') == "breaks the schema's type"
+
+
+def test_a_long_answer_to_an_ordinary_schema_is_judged() -> None:
+    """A few hundred objects are no great work."""
+    people = {"type": "array", "items": {**AGE, "additionalProperties": False}}
+    said = ",".join(['{"age": 1}'] * 500)
+    assert objection(people, f"[{said}]") is None
+    assert objection(people, f'[{said}, {{"age": "1"}}]') == "breaks the schema's type"

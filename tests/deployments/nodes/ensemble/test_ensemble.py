@@ -106,6 +106,19 @@ def test_a_decided_vote_stops_whoever_is_still_at_work() -> None:
     assert played.hidden == 1 + 3
 
 
+@pytest.mark.parametrize("aside", ["", "Let me look."])
+def test_tool_calls_do_not_agree_because_their_texts_do(aside: str) -> None:
+    """Nobody knows whether they call the same, so all are waited for and the first listed is given."""
+
+    def calls(name: str, after: float = 0.0) -> list[Act]:
+        frame = Frame(data=name.encode(), text=aside, tokens=5, finish_reason="tool_calls")
+        return [b"", Pause(after), frame]
+
+    played = Played(VOTE, dense=calls("delete"), moe=calls("read"), distilled=calls("read", after=2))
+    assert [frame.data for frame in played.frames if frame.data] == [b"delete"]
+    assert played.told == "dense chosen by 1 of 3 votes"
+
+
 def test_one_target_may_be_asked_several_times() -> None:
     """Several samples of one model are an ensemble as well."""
     played = Played({"ensemble": ["dense"] * 3, "choose": "vote"}, dense=says("4"))

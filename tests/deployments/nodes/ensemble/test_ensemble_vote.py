@@ -21,6 +21,14 @@ from deployments.nodes.ensemble.vote import decided, normal, vote
         ("  yes\n", "Yes!"),
         ("答案是：巴黎。", "巴黎"),
         ("“是”", "是"),
+        ("\u22125", "-5"),
+        ("**Answer:** 42", "42"),
+        ("*Paris*.", "Paris"),
+        ("* Paris", "Paris"),
+        ("## Paris", "Paris"),
+        (".5", "0.5"),
+        ("10²", "10^2"),
+        ("10²³", "10^23"),
     ],
 )
 def test_the_same_said_otherwise(one: str, other: str) -> None:
@@ -28,7 +36,14 @@ def test_the_same_said_otherwise(one: str, other: str) -> None:
     assert normal(one) == normal(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [("-3", "3"), ("1.5", "15"), ("no", "yes"), ("10 %", "10"), ("an", "a n")])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("-3", "3"), ("1.5", "15"), ("no", "yes"), ("10 %", "10"), ("an", "a n"), ("C#", "C"), (".5", "5"),
+        ("-.5", "-5"), ("10²", "102"), ("*", "&"), ("*", ""), ("?", "!"), ("A*", "A"), ("R&", "R"),
+        ("2*3*4", "234"), ("\u22125", "5"),
+    ],
+)  # fmt: skip
 def test_what_matters_stays(one: str, other: str) -> None:
     """A sign or a point makes another number."""
     assert normal(one) != normal(other)
@@ -54,3 +69,11 @@ def test_decided_means_that_nothing_more_can_change_it(answers: list[str], more:
     """Whatever the others say."""
     if decided(answers, len(more)):
         assert normal([*answers, *more][vote([*answers, *more]).chosen]) == normal(answers[vote(answers).chosen])
+
+
+def test_answers_without_text_agree_with_nobody() -> None:
+    """They may say anything; what says something decides against them."""
+    assert vote(["", "", ""]) == (0, 1, 3)
+    assert vote(["", " ", "4", "4"]) == (2, 2, 4)
+    assert not decided(["", ""], 1)
+    assert decided(["", "4", "4"], 1)

@@ -8,7 +8,16 @@ import msgspec
 import pytest
 
 from deployments.engines.synthetic_spec import SyntheticSpec
-from deployments.errors import EngineFailed, NoReplica, Overloaded, Stalled
+from deployments.errors import (
+    ContextTooLong,
+    DeadlineExceeded,
+    EngineFailed,
+    Invalid,
+    NoReplica,
+    Overloaded,
+    ServingError,
+    Stalled,
+)
 from deployments.request import Frame, Head, Resume
 from tests.deployments.gateway.building import ask, client, engines, gateway
 from tests.deployments.leap import leap
@@ -64,6 +73,7 @@ def test_a_target_that_refuses_to_go_on_is_passed_over() -> None:
     )
     assert '"by":"distilled"' in text
     assert '"from":"dense"' in text
+    assert '"because":"engine_failed"' in text
     assert transport.seen[2][0].resume == transport.seen[1][0].resume
 
 
@@ -81,10 +91,26 @@ def test_before_data_it_starts_anew() -> None:
     assert transport.seen[1][0].resume is None
 
 
-def test_the_last_error_ends_the_stream_when_nobody_goes_on() -> None:
-    """The client is told why, in the stream that it already has."""
-    with pytest.raises(NoReplica):
-        asked([*BEGUN, EngineFailed("died")], [NoReplica("none")], [NoReplica("none")])
+@pytest.mark.parametrize("refusal", [NoReplica("none"), ContextTooLong("long"), Invalid("bad"), EngineFailed("too")])
+def test_the_client_is_told_what_broke_the_answer_when_nobody_goes_on(refusal: ServingError) -> None:
+    """Why others could not take it over is not why it ended: the request was right, and answered for a while."""
+    with pytest.raises(EngineFailed, match=r"^died$"):
+        asked([*BEGUN, EngineFailed("died")], [refusal], [NoReplica("none")])
+    with pytest.raises(Stalled):
+        asked([*BEGUN, Hang()], [refusal], [NoReplica("none")])
+
+
+def test_each_break_has_its_own_cause() -> None:
+    """Whoever went on with the answer and broke as well is the one who is told of."""
+    second = [part("moe", "three ", (9,), head=True), EngineFailed("second")]
+    with pytest.raises(EngineFailed, match=r"^second$"):
+        asked([*BEGUN, EngineFailed("first")], second, [NoReplica("none")])
+
+
+def test_time_that_ran_out_over_a_broken_answer_is_told() -> None:
+    """No refusal, but the end of what waiting could do."""
+    with pytest.raises(DeadlineExceeded):
+        asked([*BEGUN, EngineFailed("died")], [DeadlineExceeded("late")], [DeadlineExceeded("late")])
 
 
 def test_what_cannot_be_gone_on_with_ends() -> None:

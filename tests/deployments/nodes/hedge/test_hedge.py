@@ -118,6 +118,45 @@ def test_an_error_after_the_decision_is_the_answers_end() -> None:
         hedged([b"a", EngineFailed("died")], [b"c"])
 
 
+def test_a_winner_without_data_is_replaced() -> None:
+    """That it has a first token ends the race, but nobody has got anything yet: the one that lost is asked anew."""
+    transport, data, _ = hedged([b"", Pause(1), EngineFailed("died")], [Pause(0.5), b"c"], after=0)
+    assert data == [b"", b"c"]
+    assert transport.log == ["open dense", "open moe", "close moe", "close dense", "open moe", "close moe"]
+    assert [seen.call_id for _, seen in transport.seen] == ["r1", "r1.h-1", "r1.h-2"]
+
+
+def test_a_winner_without_data_is_replaced_by_a_race() -> None:
+    """Those that lost and those that never began race again, and the path and the note tell of what was lost."""
+    transport = Scripted({
+        "dense": [Pause(5), b"a"],
+        "moe": [b"", Pause(1), EngineFailed("died")],
+        "distilled": [Pause(0.1), b"c", Pause(60), b"d"],
+    })  # fmt: skip
+    frames = leap(collect(compiled({"h": {"hedge": ["dense", "moe", "distilled"], **ALL}}, transport)["h"]))
+    assert [frame.data for frame in frames] == [b"", b"c", b"d"]
+    head = frames[1].head
+    assert head is not None
+    assert head.path == ("h", "moe!engine_failed", "distilled")
+    assert head.notes["hedge"].startswith("distilled first; moe joined after 800 ms; moe failed: engine_failed")
+    assert transport.log[-1] == "close distilled"
+
+
+@pytest.mark.parametrize("error", [EngineFailed("died"), NoReplica("none")])
+def test_when_all_fail_before_data_the_client_learns_of_each(error: ServingError) -> None:
+    """Nobody is asked again who has failed."""
+    with pytest.raises(type(error), match=f"dense!engine_failed: lost; moe!{error.code}"):
+        hedged([b"", Pause(1), EngineFailed("lost")], [Pause(0.5), b"", error], after=0)
+
+
+@pytest.mark.parametrize("error", [Invalid("bad"), ServingError("?")])
+def test_what_another_target_could_not_mend_ends_a_winner_without_data(error: ServingError) -> None:
+    """As it does before the race is decided."""
+    with pytest.raises(type(error)) as caught:
+        hedged([b"", error], [Pause(1), b"c"], after=0)
+    assert caught.value is error
+
+
 def test_the_deadline_ends_all_branches() -> None:
     """Nothing goes on after the request."""
     transport = Scripted({"dense": [Hang()], "moe": [Hang()]})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -17,10 +18,11 @@ from deployments.graph.node import Node
 from deployments.graph.spec import dump, parse, parse_graph
 from deployments.graph.tokens import estimate_tokens
 from deployments.layers.deadline import deadline
-from deployments.request import Context, Endpoint, Frame, Request
+from deployments.nodes.longform.split import split
+from deployments.request import Context, Endpoint, Frame, Head, Request
 from tests.deployments.extracting import Extracting
 from tests.deployments.leap import leap
-from tests.deployments.scripted import compiled, context
+from tests.deployments.scripted import Scripted, compiled, context
 
 SPEC: dict[str, Any] = {
     "longform": "dense",
@@ -129,6 +131,74 @@ def test_the_budget_is_held(tokens: int, budget: int) -> None:
     assert told_of["budget"] == budget
 
 
+def granted(request: Request) -> int:
+    """Return how many tokens a chat may take."""
+    tokens: int = request.body.get("max_tokens") or request.body["max_completion_tokens"]
+    return tokens
+
+
+class Wordy(Scripted):
+    """Pools that say as much as they may; ``dense`` refuses each time, ``generated`` is what all of them said."""
+
+    generated = 0
+
+    async def stream(self, pool: str, request: Request, context: Context) -> AsyncGenerator[Frame]:
+        """Say as many tokens as are granted."""
+        self.seen.append((request, context))
+        tokens = granted(request)
+        self.generated += tokens
+        text = "I cannot help with that" if pool == "dense" else "sum"
+        yield Frame(data=b"{}", text=text, tokens=tokens, head=Head(model=pool, path=context.path))
+
+
+TWICE: dict[str, dict[str, Any]] = {
+    "cascade": {"cascade": [{"to": "dense", "accept": {"refusal": False}}, {"to": "moe"}]},
+    "ensemble": {"ensemble": ["dense", "moe"], "choose": "vote"},
+    "nested": {"record": "cascade"},
+}
+
+
+@pytest.mark.parametrize("helper", ["moe", *TWICE])
+@pytest.mark.parametrize("budget", [600, 900, 2000])
+def test_what_helpers_generate_unseen_is_the_budgets(helper: str, budget: int) -> None:
+    """Parts are left out for what answers nobody sees have taken; only the call under way may exceed the budget."""
+    pools = Wordy({})
+    spec = {"longform": "moe", "summarise": helper, "part": 400, "summary_ratio": 0.2, "parallel": 1}
+    graph = {**TWICE, "long": {**spec, "budget": budget, "answer": 50}}
+    frames = leap(told(compiled(graph, pools)["long"](asked(FILLER * 100, max_tokens=50), context())))
+    told_of = json.loads(frames[-1].data)["tercet"]["longform"]
+    assert pools.generated <= budget + 80
+    assert told_of["spent"] == pools.generated - frames[-1].tokens
+    spared = [lost["reason"] for lost in told_of["left_out"]]
+    assert set(spared) <= {"over_budget"}
+    assert bool(spared) == (helper != "moe" and budget < 2000)
+
+
+def test_what_the_last_calls_took_unseen_shortens_the_answer() -> None:
+    """There is nothing else left to do without; where that takes all of it, the text is refused."""
+    spec = {"longform": "moe", "summarise": "cascade", "part": 400, "summary_ratio": 0.4, "above": 64, "answer": 100}
+
+    def limit(budget: int) -> int:
+        pools = Wordy({})
+        nodes = compiled({**TWICE, "long": {**spec, "budget": budget}}, pools)
+        leap(told(nodes["long"](asked(FILLER * 15), context())))
+        assert pools.generated <= budget
+        return granted(pools.seen[-1][0])
+
+    assert limit(400) == 100
+    assert 0 < limit(300) < 100
+    with pytest.raises(ContextTooLong, match="took more than the budget of 250 tokens"):
+        limit(250)
+
+
+def test_a_longform_below_another_tells_what_it_took() -> None:
+    """Each budget holds for all that is generated below it."""
+    pools, heard = Wordy({}), list[int]()
+    graph = {**TWICE, "long": {"longform": "moe", "summarise": "cascade", "part": 400, "summary_ratio": 0.2}}
+    frames = leap(told(compiled(graph, pools)["long"](asked(FILLER * 100), context(unseen=heard.append))))
+    assert sum(heard) == pools.generated - frames[-1].tokens
+
+
 def test_a_text_beyond_the_budget_is_refused_before_any_work() -> None:
     """The client is told how long its text is, and what the budget is."""
     pools = Extracting()
@@ -136,6 +206,37 @@ def test_a_text_beyond_the_budget_is_refused_before_any_work() -> None:
         answered(pools, asked(story(300_000)))
     assert caught.value.param == "messages"
     assert pools.asked == []
+
+
+def test_a_text_beyond_the_budget_is_not_even_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its length is enough to refuse it by."""
+    split_texts: list[int] = []
+    monkeypatch.setattr("deployments.nodes.longform.work.split", lambda text, limit: split_texts.append(len(text)))
+    with pytest.raises(ContextTooLong, match="cannot be summarised"):
+        answered(Extracting(), asked("a\n\n" * 700_000))
+    assert split_texts == []
+
+
+async def _longest_silence(text: str) -> float:
+    """Return the longest time for which the loop did nothing else while the text was laid out."""
+    longest_s, at_s = 0.0, time.perf_counter()
+    task = asyncio.create_task(told(node(Extracting(), budget=100_000)(asked(text), context())))
+    while not task.done():
+        await asyncio.sleep(0.005)
+        longest_s, at_s = max(longest_s, time.perf_counter() - at_s), time.perf_counter()
+        if longest_s > 1 or asyncio.all_tasks() - {task, asyncio.current_task()}:
+            break  # the first summaries are asked for
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return longest_s
+
+
+async def test_splitting_leaves_the_loop_to_others() -> None:
+    """A text made of the shortest paragraphs takes long to split, and others are served meanwhile."""
+    text, before_s = "a\n\n" * 300_000, time.perf_counter()
+    split(text, SPEC["part"])
+    took_s = time.perf_counter() - before_s
+    assert await _longest_silence(text) < took_s / 2
 
 
 def test_only_one_text_is_condensed() -> None:

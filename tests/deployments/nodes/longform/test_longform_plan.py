@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from deployments.nodes.longform.budget import Budget
-from deployments.nodes.longform.plan import outline
+from deployments.nodes.longform.plan import least, outline
 
 laws = settings(deadline=None)
 ROOMS = st.integers(64, 4000)
@@ -68,6 +68,15 @@ def test_a_small_budget_shortens_the_summaries() -> None:
     assert planned is not None
     assert 0.04 < planned.ratio < 0.05
     assert outline([2000] * 50, room=2000, ratio=0.1, budget=1500, writing=1000) is None
+
+
+@laws
+@given(CASES)
+def test_what_is_refused_by_its_length_alone_has_no_plan(case: tuple[int, list[int], float, int, int]) -> None:
+    """However a text is split, a plan takes at least what its length says."""
+    room, sizes, ratio, budget, writing = case
+    if least(sum(sizes), room=room) > budget - writing:
+        assert outline(sizes, room=room, ratio=ratio, budget=budget, writing=writing) is None
 
 
 CALLS = st.lists(st.tuples(st.integers(1, 100), st.floats(0, 1), st.booleans()), max_size=30)

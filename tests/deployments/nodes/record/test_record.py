@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from pydantic import ValidationError
 
-from deployments.errors import Overloaded
+from deployments.errors import EngineFailed, Overloaded
 from deployments.graph.spec import dump, parse
 from deployments.layers.deadline import deadline
-from deployments.request import Context, Frame, Request
+from deployments.request import Context, Frame, Head, Request
 from deployments.telemetry.records import MOST_TEXT, Keep, Record
 from deployments.telemetry.records_read import read_records
 from tests.deployments.gateway.building import ask, client, engines, gateway, until
@@ -125,6 +125,57 @@ def test_a_client_that_leaves_is_kept_as_cancelled():
 
     leap(run())
     assert [record.outcome for record in shelf.kept] == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("last", "outcome"), [(b"b", "cancelled"), (Frame(data=b"b", text="b", tokens=1, finish_reason="stop"), "ok")]
+)
+def test_an_answer_that_was_heard_to_its_end_is_ok_whoever_closes_it(last, outcome):
+    """A node above that has enough closes the stream; what was whole by then was an answer."""
+    shelf = Shelf()
+    graph = {"kept": {"record": "dense"}, "short": {"transform": "kept", "stop_after": "b"}}
+    nodes = compiled(graph, Scripted({"dense": [b"a", last, Hang()]}), records=shelf.add)
+    leap(collect(nodes["short"], chat(stream=True)))
+    assert [(record.outcome, record.completion_tokens) for record in shelf.kept] == [(outcome, 2)]
+
+
+def part(model: str, text: str, tokens: int, finish_reason: str | None = None) -> Frame:
+    head = Head(model=model, path=("kept", "f", model), replica=f"{model}#0", engine_ttft_s=0.5)
+    ids = tuple(range(tokens))
+    return Frame(data=text.encode(), text=text, ids=ids, tokens=tokens, head=head, finish_reason=finish_reason)
+
+
+def test_an_answer_that_another_model_goes_on_with_is_kept_as_one():
+    """All of the text and the tokens, the time of the first of them, and who answers now."""
+    shelf = Shelf()
+    graph = {"f": {"fallback": ["dense", "moe"], "resume": True}, "kept": {"record": "f", "text": True}}
+    begun = [Pause(2), part("dense", "The answer ", 3), Pause(7), EngineFailed("died")]
+    pools = Scripted({"dense": begun, "moe": [part("moe", "is 42.", 1, "stop")]})
+    leap(collect(compiled(graph, pools, records=shelf.add)["kept"], chat(stream=True)))
+    (record,) = shelf.kept
+    assert (record.answer, record.completion_tokens) == ("The answer is 42.", 4)
+    assert (record.ttft_s, record.duration_s) == (pytest.approx(2), pytest.approx(9))
+    assert (record.model, record.path) == ("moe", ("kept", "f", "moe"))
+
+
+def test_what_was_seen_of_a_branch_before_its_first_data_is_forgotten():
+    """It was given up: the first token is the one of the branch that answered."""
+    shelf = Shelf()
+    graph = {"f": {"fallback": ["dense", "moe"]}, "kept": {"record": "f"}}
+    given_up = Frame(data=b"", head=Head(model="dense", path=("kept", "f", "dense")))
+    pools = Scripted({"dense": [given_up, Pause(3), EngineFailed("died")], "moe": [b"a"]})
+    leap(collect(compiled(graph, pools, records=shelf.add)["kept"], chat(stream=True)))
+    assert [(record.model, record.ttft_s) for record in shelf.kept] == [("moe", pytest.approx(3))]
+
+
+def test_a_comment_is_no_first_token():
+    """What a node tells while it works on the answer is not yet one."""
+    shelf = Shelf()
+    told = Frame(data=b": tercet {}\n\n", head=Head(model="dense", path=()))
+    answer = Frame(data=b"a", text="a", tokens=1, head=Head(model="moe", path=(), replica="moe#1"))
+    nodes = compiled({"kept": {"record": "dense"}}, Scripted({"dense": [told, Pause(4), answer]}), records=shelf.add)
+    leap(collect(nodes["kept"], chat(stream=True)))
+    assert [(record.model, record.ttft_s) for record in shelf.kept] == [("moe", pytest.approx(4))]
 
 
 def test_only_a_share_is_kept_and_always_the_same():

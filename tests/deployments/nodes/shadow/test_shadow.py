@@ -129,6 +129,21 @@ def test_a_client_that_leaves_is_not_mirrored():
     assert bench.transport.log == ["open dense", "close dense"]
 
 
+@pytest.mark.parametrize(("finish_reason", "mirrored"), [("stop", 1), (None, 0)])
+def test_an_answer_that_was_closed_after_its_end_is_mirrored(finish_reason, mirrored):
+    """A node above that has enough does not wait for the end of the stream; what it cut short is no whole answer."""
+    last = Frame(data=b"b", text="b", tokens=1, finish_reason=finish_reason)
+    short = {"short": {"transform": "sh", "stop_after": "b"}}
+    bench = Bench({"dense": [b"a", last, Hang()], "moe": [b"a", b"b"]}, more=short)
+
+    async def whole() -> None:
+        await collect(bench.nodes["short"], chat(stream=True), context())
+        await bench.settled()
+
+    leap(whole())
+    assert bench.told == [("compared", 1.0)] * mirrored
+
+
 @pytest.mark.parametrize(
     ("answer", "candidate", "score"),
     [

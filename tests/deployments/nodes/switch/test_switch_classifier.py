@@ -15,7 +15,7 @@ from deployments.graph.background import Background
 from deployments.graph.spec import parse, parse_graph
 from deployments.graph.subject import Subject
 from deployments.nodes.registry import KINDS
-from deployments.nodes.switch.classifier import MOST_REMEMBERED
+from deployments.nodes.switch.classifier import LEARN_AGAIN_S, MOST_REMEMBERED
 from deployments.request import Context, Frame, Head, Request
 from tests.deployments.leap import leap
 from tests.deployments.scripted import chat, collect, compiled, context
@@ -37,6 +37,8 @@ class Pools:
         self.embedded: list[list[str]] = []
         self.delay_s = 0.0
         self.fault: Exception | bytes | None = None
+        self.mirrored = False
+        self.more: list[float] = []
 
     async def stream(self, pool: str, request: Request, ctx: Context) -> AsyncGenerator[Frame]:
         head = Head(model=pool, path=ctx.path)
@@ -47,8 +49,10 @@ class Pools:
         await asyncio.sleep(self.delay_s)
         if isinstance(self.fault, Exception):
             raise self.fault
+        axes = [[0.1, 1.0], [1.0, 0.1]]
         vectors = [
-            [1.0, 0.1] if {"invoice", "refund"} & set(text.split()) else [0.1, 1.0] for text in self.embedded[-1]
+            [*axes[bool({"invoice", "refund"} & set(text.split())) != self.mirrored], *self.more]
+            for text in self.embedded[-1]
         ]
         data = msgspec.json.encode({"data": [{"embedding": vector, "index": 0} for vector in vectors]})
         yield Frame(data=data if self.fault is None else self.fault, head=head)
@@ -242,3 +246,55 @@ def test_what_is_refused(changed: dict[str, Any], place: str, told: str) -> None
     with pytest.raises(ValidationError) as caught:
         parse({key: value for key, value in {**GRAPH["s"], **changed}.items() if value is not None})
     assert told in {".".join(map(str, line["loc"])): line["msg"] for line in caught.value.errors()}[place]
+
+
+def test_another_model_under_the_name_learns_anew() -> None:
+    """What the one before said of the examples and of prompts is not its word."""
+
+    async def run() -> None:
+        memory: dict[str, object] = {}
+        one = Switched(memory=memory, identity=lambda name: f"{name} by demo/one")
+        await one.learn()
+        assert (await one.ask("wrong invoice")).path == ("s", "moe")
+        other = Switched(memory=memory, identity=lambda name: f"{name} by demo/other")
+        other.pools.mirrored = True
+        assert (await other.ask("wrong invoice")).path == ("s", "distilled"), "its labels are not known yet"
+        await other.learn()
+        assert (await other.ask("wrong invoice")).path == ("s", "moe")
+        same = Switched(memory=memory, identity=lambda name: f"{name} by demo/other")
+        assert (await same.ask("wrong invoice")).path == ("s", "moe")
+        assert not same.pools.embedded
+
+    leap(run())
+
+
+def test_vectors_of_another_length_are_another_model_s() -> None:
+    """They are compared with nothing that is known: the rules judge until the labels are learned anew."""
+
+    async def run() -> None:
+        one = Switched()
+        await one.learn()
+        one.pools.more = [0.0, 0.0]
+        head = await one.ask("wrong invoice")
+        assert (head.path, dict(head.notes)) == (("s", "distilled"), {})
+        await asyncio.sleep(1)
+        assert (await one.ask("wrong invoice")).path == ("s", "moe")
+
+    leap(run())
+
+
+def test_labels_are_learned_again_after_a_while() -> None:
+    """Engines may be those of the model before when a graph changes; nobody waits, and what was seen goes."""
+
+    async def run() -> None:
+        one = Switched()
+        await one.learn()
+        assert (await one.ask("wrong invoice")).path == ("s", "moe")
+        one.pools.mirrored = True
+        await asyncio.sleep(LEARN_AGAIN_S)
+        await one.ask("hello")
+        await asyncio.sleep(1)
+        assert (await one.ask("wrong invoice")).path == ("s", "moe")
+        assert [len(texts) for texts in one.pools.embedded] == [4, 1, 1, 4, 1]
+
+    leap(run())

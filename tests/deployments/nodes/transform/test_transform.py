@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from msgspec.structs import replace as replaced
 from pydantic import ValidationError
 
 from deployments.engines.readers import reader_of
 from deployments.errors import EngineFailed, Invalid
-from deployments.graph.disclosure import comment, field_of, with_field
+from deployments.graph.disclosure import comment, comments_in, field_of, with_field
 from deployments.graph.explain import explain
 from deployments.graph.node import Node
 from deployments.graph.spec import dump, parse, parse_graph
@@ -172,6 +173,80 @@ def test_what_was_disclosed_below_stays() -> None:
     whole = Frame(data=with_field(b'{"id":"x"}', {"longform": {"parts": 2}}), text=" a", tokens=1)
     frames, _ = streamed(whole, request=chat(), trim=True)
     assert field_of(frames[-1].data) == {"longform": {"parts": 2}}
+
+
+HIDDEN = Frame(data=b"data: raw <think>hm</think>SECRET\n\n", text="<think>hm</think>SECRET", tokens=3)
+RULES: dict[str, Any] = {"strip_thinking": True, "replace": [{"pattern": "SECRET", "with": "***"}]}
+
+
+@pytest.mark.parametrize("before", [comment({"longform": {"done": 1}}), b"data: role\n\n" + comment({"resumed": {}})])
+def test_of_a_frame_with_comments_and_text_only_the_comments_go_through(before: bytes) -> None:
+    """As nodes that hold answers join them, and a pool whose replica was replaced."""
+    mixed = replaced(HIDDEN, data=before + HIDDEN.data + comment({"late": 1}), head=Head(model="dense", path=()))
+    frames, _ = streamed(mixed, LAST, **RULES)
+    assert text_of(frames) == "***!"
+    data = b"".join(frame.data for frame in frames)
+    assert b"raw" not in data
+    assert data.startswith(comments_in(before) + comment({"late": 1}))
+    assert frames[0].head is not None
+    assert sum(frame.tokens for frame in frames) == 4
+
+
+@pytest.mark.parametrize("accept", [{"refusal": False}, {"mean_logprob": -1, "after": 2}])
+def test_the_answer_of_a_cascade_of_long_texts_is_changed(accept: dict[str, Any]) -> None:
+    """Held until its end or for its first tokens, it comes with the comments of what made it."""
+    graph = {
+        "l": {"longform": "dense", "part": 200, "summary_ratio": 0.4, "budget": 5000, "answer": 100},
+        "c": {"cascade": [{"to": "l", "accept": accept}, {"to": "moe"}]},
+        "t": {"transform": "c", **RULES},
+    }
+    first = replaced(HIDDEN, logprob=-0.1, margin=0.1, head=Head(model="dense", path=()))
+    pools = Scripted({"dense": [first, replaced(HIDDEN, finish_reason="stop")], "moe": [b"x"]})
+    frames = leap(collect(compiled(graph, pools)["t"], chat("some words here. " * 200, stream=True)))
+    assert text_of(frames) == "******"
+    assert b"raw" not in b"".join(frame.data for frame in frames)
+    assert b": tercet " in b"".join(frame.data for frame in frames)
+
+
+def resumed(first: str, then: str, **spec: Any) -> list[Frame]:
+    """Return the frames of an answer that one model began and another went on with."""
+
+    def part(model: str, text: str, end: str | None = None) -> Frame:
+        head = Head(model=model, path=("f", model))
+        return Frame(data=text.encode(), text=text, tokens=1, ids=(1,), head=head, logprob=-1, finish_reason=end)
+
+    graph = {"f": {"fallback": ["dense", "moe"], "resume": True}, "t": {"transform": "f", **spec}}
+    pools = Scripted({"dense": [part("dense", first), EngineFailed("died")], "moe": [part("moe", then, "stop")]})
+    return leap(collect(compiled(graph, pools)["t"], chat(stream=True)))
+
+
+def test_an_answer_that_another_model_goes_on_with_stays_one() -> None:
+    """Thoughts that were begun stay hidden, a stream opens once, and usage and scores are of all of it."""
+    frames = resumed("Hi <think>secret ", "plan</think>done", strip_thinking=True)
+    data = b"".join(frame.data for frame in frames)
+    assert text_of(frames) == "Hi done"
+    assert data.count(b'"role"') == 1
+    assert data.count(b": tercet ") == 1
+    assert sum(frame.tokens for frame in frames) == 2
+    assert sum(frame.logprob for frame in frames) == -2
+    assert [frame.head.model for frame in frames if frame.head is not None] == ["dense", "moe"]
+
+
+def test_a_rule_goes_on_over_the_seam() -> None:
+    """As if one model had written everything, also where nothing had been given out yet."""
+    assert json.loads(text_of(resumed('Sure: {"a": ', "1} Else?", json_only=True))) == {"a": 1}
+    assert text_of(resumed("<think>a", "b</think>c", strip_thinking=True)) == "c"
+    assert text_of(resumed("SEC", "RET", replace=[{"pattern": "SECRET", "with": "***"}])) == "***"
+
+
+def test_a_branch_that_was_given_up_leaves_nothing() -> None:
+    """A head without data is all that was seen of it."""
+    graph = {"f": {"fallback": ["dense", "moe"]}, "t": {"transform": "f", "trim": True}}
+    given_up = Frame(data=b"", head=Head(model="dense", path=("f", "dense")))
+    pools = Scripted({"dense": [given_up, EngineFailed("died")], "moe": [b" a", b"b "]})
+    frames = leap(collect(compiled(graph, pools)["t"], chat(stream=True)))
+    assert text_of(frames) == "ab"
+    assert b'"model":"moe"' in frames[-1].data
 
 
 LOST: list[tuple[str, Any]] = [("n", 2), ("tools", [{"type": "function"}]), ("logprobs", True), ("top_logprobs", 3)]
