@@ -53,7 +53,7 @@ def main(
 
 
 def _measured(only: Only | None, extent: Extent) -> results.Results:
-    found = results.Results(at=utc_now(), setup=facts(extent.rounds))
+    found = results.Results(at=utc_now(), setup=facts())
     with scratch_directory() as directory:
         if only in {None, "synthetic", "ttft"}:
             count = 0 if only == "ttft" else extent.rounds

@@ -105,7 +105,8 @@ def _points(results: Results) -> Iterator[Sheet]:
         for streams in results.points(engine):
             named = [(name, results.rounds(engine, name, streams)) for name in results.contenders(engine)]
             rows = [[name, *_cells(rounds)] for name, rounds in named if rounds]
-            yield Sheet(f"{streams} stream{'s' * (streams > 1)}, {title}", head, rows)
+            count = max((len(rounds) for _, rounds in named), default=0)
+            yield Sheet(f"{streams} stream{'s' * (streams > 1)}, {title}, {count} interleaved rounds", head, rows)
 
 
 def _cells(rounds: Sequence[Figures]) -> list[str]:

