@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+
+# Ray's workers listen from 10002 on, and Linux gives outgoing connections ports from 32768 on.
+_CHOICES = range(20_000, 32_000)
 
 
 def obstacle(host: str, port: int) -> str | None:
@@ -26,9 +30,25 @@ def obstacle(host: str, port: int) -> str | None:
 
 
 def free_ports(names: Sequence[str]) -> dict[str, int]:
-    """Return a different free port for each name; all are held until the last is found."""
+    """Return a different free port for each name; all are held until the last is found.
+
+    They lie below the ports that the system gives to outgoing connections: seconds pass before they are used, and a
+    starting Ray opens hundreds. Raises OSError where there are none.
+    """
+    choices = iter(random.SystemRandom().sample(_CHOICES, len(_CHOICES)))
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(contextlib.closing(socket.socket())) for _ in names]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
+        return {name: held.enter_context(_held(choices)).getsockname()[1] for name in names}
+
+
+@contextlib.contextmanager
+def _held(choices: Iterator[int]) -> Iterator[socket.socket]:
+    """Yield a socket that holds the first free one of *choices*."""
+    with contextlib.closing(socket.socket()) as one:
+        for port in choices:
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            yield one
+            return
+        raise OSError(errno.EADDRINUSE, f"no port from {_CHOICES.start} to {_CHOICES.stop - 1} is free")

