@@ -7,6 +7,8 @@ PIP    := $(BIN)/python -m pip install --disable-pip-version-check --no-deps --n
 # pip compiles one file after another. Whoever imports vLLM for the first time would do the same, and where Python is told
 # to write no bytecode every engine would do it at every start: 21 s of imports instead of 7.
 COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/(tests?|testing|_vendor/.*tests)/'
+# A module stays in one process: what it starts, it starts once. Two, because a cluster in a test uses most of a core.
+BESIDE := -n 2 --dist loadfile
 TORCH  := $(shell grep '^torch==' requirements/cpu.txt)
 
 BENCH_VENV := .venv-peers
@@ -26,10 +28,10 @@ lint: install-dev
 	$(BIN)/mypy
 
 test-fast: install-dev
-	$(BIN)/pytest -q -m "not ray and not e2e"
+	$(BIN)/pytest -q $(BESIDE) -m "not ray and not e2e"
 
 test-integration: install-dev
-	$(BIN)/pytest -q -m "ray and not e2e"
+	$(BIN)/pytest -q $(BESIDE) -m "ray and not e2e"
 
 test-e2e: install-dev
 	$(BIN)/pytest -q -m e2e

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from autoscale.capacity.profile import EngineLimits
 from autoscale.demand import dealings, total
 from autoscale.fleet import Fleet, Load, PoolFleet, ReplicaFleet, Slo
+from autoscale.hardware import Inventory
 from autoscale.heard import Heard, Reports, window
 from autoscale.pools import PoolSettings
 from autoscale.served import Served, ServedReplica
 from autoscale.slo import merged
 from deployments.signals import Histogram, ReplicaSignals, Stage, since
+from deployments.totals import StepTotals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """The moment to look from, how far back, and after how long a sender counts as silent; seconds."""
+    """The moment to look from, how far back, and after how long a sender counts as silent; seconds.
+
+    ``inventory`` is the hardware as last counted, ``brown_out`` the shares of requests that stand-ins are taking.
+    """
 
     now_s: float
     window_s: float
     stale_after_s: float
+    inventory: Inventory | None = None
+    brown_out: Mapping[str, float] = field(default_factory=dict)
 
     def fresh(self, age_s: float | None) -> bool:
         """Tell whether something of this age still counts."""
@@ -30,7 +38,7 @@ class Sight:
 def build(settings: Iterable[PoolSettings], reports: Reports, served: Served, sight: Sight) -> Fleet:
     """Put together the fleet, of the pools that Serve knows."""
     pools = {one.name: _pool(one, reports, served, sight) for one in settings if one.name in served.pools}
-    return Fleet(at_s=sight.now_s, pools=pools)
+    return Fleet(at_s=sight.now_s, pools=pools, inventory=sight.inventory)
 
 
 def undeployed(settings: PoolSettings) -> PoolFleet:
@@ -42,6 +50,11 @@ def undeployed(settings: PoolSettings) -> PoolFleet:
         slots=settings.slots,
         slo=_slo(settings),
         blind=("not deployed yet",),
+        hardware=settings.hardware,
+        limits=settings.limits,
+        profile=settings.profile,
+        priority=settings.priority,
+        stand_ins=settings.stand_ins,
     )
 
 
@@ -55,18 +68,46 @@ def _pool(settings: PoolSettings, reports: Reports, served: Served, sight: Sight
     own = [reports.replicas[replica.replica] for replica in replicas if replica.replica in reports.replicas]
     gateways = [heard for heard in reports.gateways.values() if sight.fresh(sight.now_s - heard[-1].at_s)]
     parts = [dealings(heard, settings.name, sight.now_s, sight.window_s) for heard in gateways]
+    limits = _limits(settings, own)
     return PoolFleet(
         min_replicas=settings.min_replicas,
         max_replicas=settings.max_replicas,
         target=pool.target,
-        slots=max((heard[-1].signals.slots for heard in own), default=0) or settings.slots,
+        slots=limits.slots,
         slo=_slo(settings),
         replicas=replicas,
-        demand=total(parts) if parts else None,
+        demand=total(parts, reports.totals.get(settings.name)) if parts else None,
         ttft=merged(part.ttft for part in parts),
         ttft_window_s=sight.window_s,
         inter_token=merged(_inter_token(heard, sight) for heard in own),
         blind=tuple(_blind(replicas, reports, served, sight)),
+        hardware=settings.hardware,
+        limits=limits,
+        profile=settings.profile,
+        priority=settings.priority,
+        stand_ins=settings.stand_ins,
+        brown_out=sight.brown_out.get(settings.name, 0.0),
+    )
+
+
+def _limits(settings: PoolSettings, own: Sequence[Sequence[Heard[ReplicaSignals]]]) -> EngineLimits:
+    """Believe engines on their sizes, else what is configured, else what was measured before."""
+    told = [heard[-1].signals for heard in own]
+    known = settings.limits if settings.profile is None else _filled(settings.limits, settings.profile.limits)
+    return replace(
+        known,
+        slots=max((one.slots for one in told), default=0) or known.slots or settings.slots,
+        batched_tokens=max((one.batched_tokens for one in told), default=0) or known.batched_tokens,
+        kv_tokens=max((one.kv_tokens for one in told), default=0) or known.kv_tokens,
+    )
+
+
+def _filled(limits: EngineLimits, measured: EngineLimits) -> EngineLimits:
+    return replace(
+        limits,
+        slots=limits.slots or measured.slots,
+        batched_tokens=limits.batched_tokens or measured.batched_tokens,
+        kv_tokens=limits.kv_tokens or measured.kv_tokens,
     )
 
 
@@ -80,17 +121,28 @@ def _replica(served: ServedReplica, reports: Reports, sight: Sight) -> ReplicaFl
     signals = heard[-1].signals if heard else None
     age_s = sight.now_s - heard[-1].at_s if heard else None
     stage = _stage(served, signals.stage if signals else None)
+    since_s = signals.stage_since_s if signals and signals.stage == stage else served.since_s
+    took_s = since_s - served.since_s if stage == "ready" else 0.0
     return ReplicaFleet(
         replica=served.replica,
         stage=stage,
-        since_s=signals.stage_since_s if signals and signals.stage == stage else served.since_s,
+        since_s=since_s,
         load=_load(signals) if signals and sight.fresh(age_s) else None,
         age_s=age_s,
+        requested_s=served.since_s,
+        startup_s=took_s if took_s > 0 else None,  # Serve's controller, restarted, takes all replicas for new
+        steps=signals.steps if signals else StepTotals(),
     )
 
 
 def _load(signals: ReplicaSignals) -> Load:
-    return Load(running=signals.running, waiting=signals.waiting, kv_used=signals.kv_used)
+    return Load(
+        running=signals.running,
+        waiting=signals.waiting,
+        kv_used=signals.kv_used,
+        queued_prompt_tokens=signals.queued_prompt_tokens,
+        remaining_tokens=signals.remaining_tokens,
+    )
 
 
 def _stage(served: ServedReplica, reported: Stage | None) -> Stage:

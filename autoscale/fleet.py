@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from deployments.signals import Histogram, Stage
+from autoscale.capacity.profile import EngineLimits, EngineProfile
+from autoscale.hardware import Hardware, Inventory
+from deployments.signals import ClassDemand, Histogram, Stage
+from deployments.totals import LengthTotals, StepTotals
 
 STARTING: frozenset[Stage] = frozenset({"requested", "placed", "building", "loading", "warming"})
 
@@ -20,33 +23,60 @@ class Slo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What one engine holds: sequences in its batch and in its queue, share of KV blocks in use."""
+    """What one engine holds: sequences in its batch and in its queue, share of KV blocks in use.
+
+    ``queued_prompt_tokens`` are of the sequences in the queue; ``remaining_tokens`` is the most that all of them may
+    still generate.
+    """
 
     running: int
     waiting: int
     kv_used: float
+    queued_prompt_tokens: int = 0
+    remaining_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaFleet:
-    """One replica; ``load`` is ``None`` while nobody knows it, which is not the same as no load."""
+    """One replica; ``load`` is ``None`` while nobody knows it, which is not the same as no load.
+
+    ``requested_s`` is when it was asked for. ``startup_s`` is what its start took in all, once it is ready. ``steps``
+    are its totals since it began, whose difference between two fleets is what it did in between.
+    """
 
     replica: str
     stage: Stage
     since_s: float
     load: Load | None = None
     age_s: float | None = None
+    requested_s: float = 0.0
+    startup_s: float | None = None
+    steps: StepTotals = field(default_factory=StepTotals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What the gateways have sent and are waiting for; rates are per second over the TTFT window."""
+    """What the gateways have sent and are waiting for; rates are per second over the TTFT window.
+
+    ``arrivals_total``, ``lengths``, ``judged_total`` and ``within_total`` only grow from fleet to fleet, gateways that
+    come and go included: their differences are exact. Of ``judged_total`` finished requests, ``within_total`` met
+    every latency target of the pool. ``moved_total`` requests meant for the pool went to a stand-in, and of its own
+    arrivals ``stood_in_total`` were meant for others; both only grow.
+    """
 
     in_flight: int = 0
     held: int = 0
+    held_prompt_tokens: int = 0
     arrival_rate: float = 0.0
     refused_rate: float = 0.0
     first_token_rate: float = 0.0
+    arrivals_total: int = 0
+    lengths: LengthTotals = field(default_factory=LengthTotals)
+    judged_total: int = 0
+    within_total: int = 0
+    classes: Mapping[str, ClassDemand] = field(default_factory=dict)
+    moved_total: int = 0
+    stood_in_total: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +85,10 @@ class PoolFleet:
 
     ``target`` is what Serve is steering to. ``slots`` are the sequences one replica runs at once, 0 when unknown.
     ``demand`` is ``None`` while no gateway has been heard. ``blind`` says what is missing from the picture: with
-    anything in it, the load that is known is only a lower bound.
+    anything in it, the load that is known is only a lower bound. ``limits`` are the engine's sizes as far as they are
+    known; ``profile`` is what was measured of such an engine before, ``None`` where nobody did. ``priority`` decides
+    who gets scarce hardware, the higher first; ``stand_ins`` are the pools that may take this one's requests in a
+    brown-out, the best first, and ``brown_out`` is the share of requests that they are taking now.
     """
 
     min_replicas: int
@@ -69,6 +102,12 @@ class PoolFleet:
     ttft_window_s: float = 0.0
     inter_token: Histogram = field(default_factory=Histogram)
     blind: tuple[str, ...] = ()
+    hardware: Hardware = field(default_factory=Hardware)
+    limits: EngineLimits = field(default_factory=EngineLimits)
+    profile: EngineProfile | None = None
+    priority: int = 0
+    stand_ins: tuple[str, ...] = ()
+    brown_out: float = 0.0
 
     @property
     def ready(self) -> int:
@@ -95,10 +134,11 @@ class PoolFleet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """Every pool at ``at_s`` (Unix time)."""
+    """Every pool at ``at_s`` (Unix time); ``inventory`` is the hardware there is, ``None`` where nobody counted."""
 
     at_s: float
     pools: Mapping[str, PoolFleet]
+    inventory: Inventory | None = None
 
 
 def _requests(replica: ReplicaFleet) -> int:

@@ -11,12 +11,18 @@ ServedState = Literal["starting", "running", "stopping"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedReplica:
-    """One replica by its Serve id; ``placed`` once it has a process on a node, ``since_s`` in Unix time."""
+    """One replica by its Serve id; ``placed`` once it has a process on a node, ``since_s`` in Unix time.
+
+    ``node`` is the id of the machine it is on, "" before it has one. ``since_s`` is when Serve asked for it,
+    ``actor`` the name of its Ray actor.
+    """
 
     replica: str
     state: ServedState
     placed: bool = True
     since_s: float = 0.0
+    node: str = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +35,11 @@ class ServedPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """Every pool that Serve knows, read at ``at_s`` (Unix time)."""
+    """Every pool that Serve knows, read at ``at_s`` (Unix time); ``crowd`` counts its running replicas by machine.
+
+    All applications count there, others than pools as well.
+    """
 
     at_s: float
     pools: Mapping[str, ServedPool] = field(default_factory=dict)
+    crowd: Mapping[str, int] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from deployments.signals import LATENCY_BOUNDS_S, Histogram
 
 def merged(histograms: Iterable[Histogram]) -> Histogram:
     """Add up histograms from different processes."""
-    kept = [Histogram(), *histograms]
+    kept = [Histogram(), *(histogram for histogram in histograms if histogram.total)]
     return Histogram(
         counts=tuple(map(sum, zip(*(histogram.counts for histogram in kept), strict=True))),
         total=sum(histogram.total for histogram in kept),

@@ -2,59 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from autoscale.arbiter.spec import SharedSpec
+from autoscale.policies.queue import QueueSpec
+from autoscale.policies.registry import AnyPolicy
+from autoscale.policies.sla.spec import SlaSpec
 from deployments.quantities import Seconds
+from deployments.strict import Strict
 
-
-class Strict(BaseModel):
-    """A section that knows all its keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class QueueSpec(Strict):
-    """The queue policy: as many replicas as the work in the pool and its time to first token ask for.
-
-    ``target_utilization`` is the share of a replica's slots that ongoing requests should fill. ``queue_drain`` is how
-    soon the requests that wait for a first token should all have one. ``ttft_headroom`` is the share of the TTFT
-    target under which one replica fewer is allowed. ``ttft_window`` is the time over which TTFT is measured;
-    fewer than ``ttft_samples`` answers in it say nothing.
-    """
-
-    target_utilization: float = Field(default=0.7, gt=0, le=1)
-    queue_drain: Seconds = Field(default=5.0, gt=0)
-    ttft_headroom: float = Field(default=0.8, gt=0, le=1)
-    ttft_window: Seconds = Field(default=30.0, gt=0)
-    ttft_samples: int = Field(default=5, ge=1)
+__all__ = ["AutoscaleSpec", "HoldSpec", "PoolSpec", "QueueSpec", "StepSpec", "Strict"]
 
 
 class HoldSpec(Strict):
-    """How long a recommendation must have stood before the pool follows it."""
+    """How long a number must have stood before the pool follows it.
 
-    up: Seconds = 0.0
-    down: Seconds = 60.0
+    What is not written is up to the policy: one that damps itself is followed at once, any other is followed up at
+    once and down after a minute.
+    """
+
+    up: Seconds | None = None
+    down: Seconds | None = None
+
+    def filled(self) -> HoldSpec:
+        """Return the holds of a policy that does not damp itself."""
+        return HoldSpec(up=0.0 if self.up is None else self.up, down=60.0 if self.down is None else self.down)
 
 
 class StepSpec(Strict):
-    """How many replicas one decision may add or remove."""
+    """How many replicas one decision may add or remove.
 
-    up: int = Field(default=4, ge=1)
-    down: int = Field(default=1, ge=1)
+    What is not written is up to the policy: one that damps itself moves freely, any other by 4 up and 1 down.
+    """
+
+    up: int | None = Field(default=None, ge=1)
+    down: int | None = Field(default=None, ge=1)
+
+    def filled(self) -> StepSpec:
+        """Return the steps of a policy that does not damp itself."""
+        return StepSpec(up=self.up or 4, down=self.down or 1)
 
 
-class AutoscaleSpec(Strict):
-    """The control loop: ``advise`` decides and logs, ``active`` also acts."""
+class PoolSpec(Strict):
+    """What is different for one pool."""
 
-    mode: Literal["active", "advise"] = "active"
+    policy: AnyPolicy | None = None
+
+
+class ApprovalSpec(Strict):
+    """What waits for an operator when changes need approval: a proposal is good for ``expires``.
+
+    ``up`` says whether more replicas wait as well, ``wait``, or come at once, ``auto``.
+    """
+
+    expires: Seconds = Field(default=600.0, gt=0)
+    up: Literal["wait", "auto"] = "wait"
+
+
+class AutoscaleSpec(SharedSpec):
+    """The control loop: ``advise`` decides and logs, ``active`` also acts, ``approve`` acts on what was approved.
+
+    ``policy`` is a kind by its name, or a mapping from its name to its options; ``pools`` says what is different for
+    some. ``queue`` are the options of the queue policy wherever it is used without its own.
+    """
+
+    mode: Literal["active", "advise", "approve"] = "active"
     interval: Seconds = Field(default=1.0, gt=0)
     stale_after: Seconds = Field(default=5.0, validate_default=True)
-    policy: Literal["queue"] = "queue"
+    policy: AnyPolicy = SlaSpec()
+    pools: Mapping[str, PoolSpec] = Field(default_factory=dict)
     queue: QueueSpec = QueueSpec()
     hold: HoldSpec = HoldSpec()
     step: StepSpec = StepSpec()
+    approval: ApprovalSpec = ApprovalSpec()
 
     @field_validator("stale_after")
     @classmethod

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from autoscale.controller.serve_settings import autoscaling_config
 from cluster.plan import GatewayPlan, Plan, PoolPlan
 from cluster.run_state import state_dir
+from deployments.collection import collect_seldom
 from deployments.engines.cpu_settings import replica_environment
 from deployments.gateway.app import build_app
 from deployments.gateway.gateway import Gateway
@@ -34,6 +36,7 @@ from deployments.pool.heartbeat import Heartbeat
 from deployments.pool.last_view import LastView
 from deployments.pool.links import Links
 from deployments.pool.replica import EngineReplica
+from deployments.pool.scaling_orders import ScalingOrders
 from deployments.pool.transport import ENGINE_DEPLOYMENT, PoolTransport, application_of
 from deployments.signals import FleetView
 from deployments.telemetry.logs import configure
@@ -81,6 +84,7 @@ class GatewayReplica:
 
     async def __init__(self, state_dir: str) -> None:  # type: ignore[misc]  # Serve awaits it
         configure(sys.__stderr__ or sys.stderr)  # Serve puts a buffer of a thousand lines in place of sys.stderr
+        collect_seldom()
         self._name = serve.get_replica_context().replica_id.unique_id
         self._state_dir = Path(state_dir)
         self._view, self._links = LastView(), Links()
@@ -108,7 +112,10 @@ class GatewayReplica:
             records=self._state_dir / "records",
         )
         transport.failover = Failover(allowed=gateway.fails_over, count=gateway.metrics.failover)
-        self._gateway, self._front.app = gateway, build_app(gateway, AdapterOrders(CONTROLLER))
+        self._gateway, self._front.app = (
+            gateway,
+            build_app(gateway, AdapterOrders(CONTROLLER), ScalingOrders(CONTROLLER)),
+        )
         self._heartbeat = Heartbeat(
             CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._take
         )
@@ -264,6 +271,19 @@ def fleet_pools(plan: Plan) -> list[dict[str, Any]]:
             "slots": pool.slots,
             "ttft_p95_s": pool.ttft_p95_s,
             "tpot_p95_s": pool.tpot_p95_s,
+            "hardware": hardware(pool),
+            "priority": pool.priority,
+            "stand_ins": list(pool.stand_ins),
+            "profile": asdict(pool.profile) if pool.profile is not None else None,
         }
         for pool in plan.pools
     ]
+
+
+def hardware(pool: PoolPlan) -> dict[str, Any]:
+    """Return what one replica takes: fields of ``autoscale.hardware.Hardware``.
+
+    Where nobody said what it costs, a GPU counts as much as any other, and as a CPU of a pool that has no GPUs.
+    """
+    cost = pool.cost_per_hour if pool.cost_per_hour is not None else pool.gpus or pool.cpus or 1.0
+    return {"kind": "gpu" if pool.gpus else "cpu", "gpus": pool.gpus, "cpus": pool.cpus, "cost_per_hour": cost}

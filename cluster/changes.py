@@ -37,6 +37,10 @@ IN_PLACE: Mapping[str, str] = {
     "failover": "failover",
     "ttft_p95_s": "slo.ttft_p95",
     "tpot_p95_s": "slo.tpot_p95",
+    "priority": "priority",
+    "stand_ins": "stand-ins",
+    "cost_per_hour": "cost_per_hour",
+    "profile": "profile",
 }
 
 

@@ -22,6 +22,10 @@ COMMANDS = (
     "quantize",
     "compare",
     "canary",
+    "scale",
+    "profile",
+    "backtest",
+    "tune",
 )
 
 
@@ -34,8 +38,11 @@ class _OnDemand(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
+        found = getattr(import_module(f"cluster.commands.{cmd_name}"), cmd_name)
+        if isinstance(found, typer.Typer):  # a command with commands of its own
+            return typer.main.get_command(found)
         one = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        one.command(cmd_name)(getattr(import_module(f"cluster.commands.{cmd_name}"), cmd_name))
+        one.command(cmd_name)(found)
         return typer.main.get_command(one)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import served_name
@@ -53,8 +53,17 @@ class Resources(Strict):
     memory: Bytes | None = None
 
 
+def _as_list(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
 class ModelSpec(Strict):
-    """One pool of identical engines."""
+    """One pool of identical engines.
+
+    Where hardware is scarce the pool of the higher ``priority`` gets it. The pool ``stands_in_for`` others while their
+    capacity is late. ``cost_per_hour`` is one replica's, in whatever currency all pools are counted in.
+    ``profile`` is a file that ``tercet profile`` wrote, relative to the document.
+    """
 
     family: Literal["dense", "moe", "distilled", "pooling"]
     source: str = Field(min_length=1)
@@ -66,6 +75,10 @@ class ModelSpec(Strict):
     replicas: Replicas = Replicas()
     resources: Resources = Resources()
     slo: Slo = Slo()
+    priority: int = Field(default=0, ge=-1000, le=1000, strict=True)
+    stands_in_for: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_list)] = ()
+    cost_per_hour: float | None = Field(default=None, gt=0, le=1e9)
+    profile: str | None = Field(default=None, min_length=1, max_length=4096)
     max_waiting: Count = 64
     drain: Seconds = 900.0
     failover: bool = True

@@ -169,6 +169,26 @@ def steer_canary(node: str, action: str, deadline_s: float = 15.0) -> None:
         raise CannotServeError(f"{refused}.")
 
 
+def steer_scaling(action: str, fields: Mapping[str, Any], deadline_s: float = 15.0) -> None:
+    """Have the fleet controller approve or reject a proposal, or pin or unpin a pool.
+
+    Raises CannotServeError when it refuses, or does not answer in time.
+    """
+    import ray  # noqa: PLC0415
+
+    from cluster.app import CONTROLLER  # noqa: PLC0415
+
+    try:
+        controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
+        refused: str = ray.get(controller.steer_scaling.remote(action, dict(fields)), timeout=deadline_s)
+    except (ray.exceptions.RayError, ValueError) as error:
+        raise CannotServeError(
+            "the fleet controller does not answer: it restarts by itself within seconds; try again."
+        ) from error
+    if refused:
+        raise CannotServeError(f"{refused}.")
+
+
 def deployment_failures() -> Mapping[str, str]:
     """Return, by application, in one sentence why Serve gave it up; raises CannotServeError when Serve is silent."""
     from ray import serve  # noqa: PLC0415

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from cluster.config import Config, ModelSpec, model_section
 from cluster.problems import Loc, Problem, problem_of
+from cluster.stand_ins import with_stand_ins
 from deployments.adapters import served_name
 from deployments.graph.kind import KindSpec
 from deployments.graph.spec import parse, targets
@@ -51,6 +52,7 @@ class Parts:
 
 def read(raw: Mapping[str, Any]) -> tuple[Config | None, Parts, list[Problem]]:
     """Return the config if it is all right, its readable parts in any case, and the schema's complaints."""
+    raw = with_stand_ins(raw)
     try:
         config = Config.model_validate(dict(raw))
     except ValidationError as error:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from autoscale.capacity.profile import EngineProfile
+
 Family = Literal["dense", "moe", "distilled", "pooling"]
 Runtime = Literal["vllm", "synthetic"]
 Strategy = Literal["PACK", "STRICT_PACK"]
@@ -28,7 +30,9 @@ class PoolPlan:
     ``cpus``, ``gpus`` and ``memory`` (bytes) are their sums. ``pinned_cores`` is how many cores of its node a replica
     binds for itself alone, ``None`` where replicas share the cores and bind none. ``slots`` is how many sequences a
     replica runs at once, ``max_waiting`` how many more it holds. ``drain_s``, ``ttft_p95_s`` and ``tpot_p95_s`` are
-    in seconds. ``failover`` says whether a broken stream goes on at another replica.
+    in seconds. ``failover`` says whether a broken stream goes on at another replica. ``stand_ins`` are the pools that
+    may take this one's requests, the best first; ``cost_per_hour`` is one replica's, ``None`` where nobody said.
+    ``profile`` is what was measured of such an engine before.
     """
 
     name: str
@@ -54,6 +58,10 @@ class PoolPlan:
     ttft_p95_s: float | None
     tpot_p95_s: float | None
     failover: bool = True
+    priority: int = 0
+    stand_ins: tuple[str, ...] = ()
+    cost_per_hour: float | None = None
+    profile: EngineProfile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

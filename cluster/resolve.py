@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from autoscale.capacity.profile import EngineProfile
 from cluster.checks.adapters import misfit
 from cluster.checks.composition import unmet
 from cluster.checks.drain import too_short
 from cluster.checks.engine import ill_equipped
 from cluster.checks.hedges import futile
-from cluster.checks.names import circular, dangling, default_of, misnamed
+from cluster.checks.names import circular, dangling, default_of, misnamed, unpooled
+from cluster.checks.profiles import misprofiled, profiles_of, unprofiled
 from cluster.checks.quantized import unaccelerated
 from cluster.checks.reach import unreachable
 from cluster.checks.remote import uncallable
 from cluster.checks.replicas import contradictory
 from cluster.checks.source import Look, look_here, sourceless
+from cluster.checks.stand_ins import misplaced, unheeded, unpriced
 from cluster.checks.work import mixed
 from cluster.config import Config, ModelSpec
 from cluster.document import load
@@ -26,6 +30,7 @@ from cluster.plan import GatewayPlan, Machine, Plan, PoolPlan
 from cluster.pools import Layout, lay_out
 from cluster.problems import Problem, path_of
 from cluster.sizing import arguments_of, device_of, holds_adapters
+from cluster.stand_ins import stand_ins
 from deployments.graph.spec import dump
 from deployments.remote.spec import RemoteSpec
 
@@ -33,7 +38,7 @@ from deployments.remote.spec import RemoteSpec
 def resolve_file(path: Path, nodes: Sequence[Machine]) -> Plan | list[Problem]:
     """Read and resolve the document in a file."""
     document, found = load(path)
-    return list(found) if found and not document else resolve(document, nodes, found=found)
+    return list(found) if found and not document else resolve(document, nodes, found=found, folder=path.parent)
 
 
 def resolve(
@@ -42,14 +47,18 @@ def resolve(
     *,
     found: Iterable[Problem] = (),
     look: Look = look_here,
+    folder: Path = Path(),
 ) -> Plan | list[Problem]:
-    """Plan *document* for the machines *nodes*, or return all that is wrong with it, *found* before included."""
-    config, parts, problems = examine(document, nodes, found=found, look=look)
+    """Plan *document* for the machines *nodes*, or return all that is wrong with it, *found* before included.
+
+    Files that the document names by a relative path are looked for in *folder*.
+    """
+    config, parts, problems = examine(document, nodes, found=found, look=look, folder=folder)
     layout = lay_out(_placeable(parts, nodes), nodes)
     problems.extend(layout.problems)
     if config is None or problems:
         return in_order(problems, document)
-    return _plan(config, layout, nodes)
+    return _plan(config, layout, nodes, profiles_of(config.pools(), folder))
 
 
 def examine(
@@ -58,12 +67,14 @@ def examine(
     *,
     found: Iterable[Problem] = (),
     look: Look = look_here,
+    folder: Path = Path(),
 ) -> tuple[Config | None, Parts, list[Problem]]:
     """Return the config with its default filled in, its readable parts, and what is wrong apart from room."""
     config, parts, complaints = read(document)
-    problems = [*found, *complaints, *_contradictions(parts, nodes, look)]
+    problems = [*found, *complaints, *_contradictions(parts, nodes, look), *unprofiled(parts.models, folder)]
     if config is not None:
         problems.extend(too_short(parts, config.gateway.request_timeout))
+        problems.extend(unpriced(parts, ceiling=config.autoscale.cost_ceiling_per_hour))
     default = default_of(parts)
     if isinstance(default, Problem):
         return None, parts, [*problems, default]
@@ -77,10 +88,12 @@ def _contradictions(parts: Parts, nodes: Sequence[Machine], look: Look) -> Itera
     yield from ill_equipped(parts, nodes)
     yield from misfit(parts, nodes)
     yield from dangling(parts)
+    yield from unpooled(parts)
     yield from circular(parts)
     yield from mixed(parts)
     yield from unmet(parts)
     yield from uncallable(parts)
+    yield from misplaced(parts)
 
 
 def _placeable(parts: Parts, nodes: Sequence[Machine]) -> dict[str, ModelSpec]:
@@ -107,21 +120,26 @@ def in_order(problems: Iterable[Problem], document: Mapping[str, Any]) -> list[P
     return sorted(unique.values(), key=place)
 
 
-def _plan(config: Config, layout: Layout, nodes: Sequence[Machine]) -> Plan:
+def _plan(config: Config, layout: Layout, nodes: Sequence[Machine], profiles: Mapping[str, EngineProfile]) -> Plan:
     return Plan(
-        pools=tuple(_pool(name, model, layout, nodes) for name, model in config.pools().items()),
+        pools=tuple(
+            replace(_pool(name, model, layout, nodes, config), profile=profiles.get(name))
+            for name, model in config.pools().items()
+        ),
         gateway=_gateway(config),
         autoscale=config.autoscale.model_dump(mode="json"),
         notes=(
             *layout.notes,
             *unreachable(config.graph),
             *futile(config.graph, config.pools()),
+            *unheeded(config.pools(), config.graph),
             *unaccelerated(config.pools(), nodes),
+            *misprofiled(config.pools(), profiles, nodes),
         ),
     )
 
 
-def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine]) -> PoolPlan:
+def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine], config: Config) -> PoolPlan:
     shape, bounds = layout.shapes[name], model.replicas
     arguments = arguments_of(model, device_of(model, nodes))
     return PoolPlan(
@@ -148,6 +166,9 @@ def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine])
         ttft_p95_s=model.slo.ttft_p95,
         tpot_p95_s=model.slo.tpot_p95,
         failover=model.failover,
+        priority=model.priority,
+        stand_ins=stand_ins(name, config.pools(), config.graph),
+        cost_per_hour=model.cost_per_hour,
     )
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 DECISIONS_SHOWN = 10
 NOTHING = "-"
+_MODES = {"advise": "advising only", "approve": "changes wait for approval"}
 
 
 def render_status(status: Mapping[str, Any], now_s: float, *, plain: bool = False) -> Group:
@@ -42,7 +43,7 @@ def ago(seconds: float) -> str:
 
 
 def _headline(status: Mapping[str, Any], now_s: float) -> str:
-    mode = "advising only" if status["mode"] == "advise" else "active"
+    mode = _MODES.get(status["mode"], status["mode"])
     errors = ", ".join(f"{count} {kind} errors" for kind, count in status["errors"].items() if count)
     return f"autoscaling: {mode}, policy {status['policy']}, {ago(now_s - status['at_s'])} old" + (
         f"; {errors}" if errors else ""

@@ -74,8 +74,9 @@ class Context:
 
     ``deadline_s`` is on this process's monotonic clock. ``path`` lists the nodes entered so far, outermost first;
     a branch that failed stays in it as ``name!code``. ``headers`` are the client's, lower-cased. A higher ``priority``
-    is served first. ``branch`` tells apart the calls that one request makes, since engines know calls by their id; one
-    that is ``apart`` goes to a replica that has no other call of the request, where there is one.
+    is served first; ``group`` is the class that an admission put it in. ``branch`` tells apart the calls that one
+    request makes, since engines know calls by their id; one that is ``apart`` goes to a replica that has no other call
+    of the request, where there is one.
     What is not ``charged`` nobody asked for, and nobody pays. ``chose`` is told, by nodes that give a request to one of
     several arms, their name and the arm's; ``unseen``, by nodes that generate more than they give, how many tokens that
     was. ``span`` is the tracing span that the next node's lies in, None where the request is not traced.
@@ -88,6 +89,7 @@ class Context:
     headers: Mapping[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ()
     priority: int = 0
+    group: str = ""
     branch: str = ""
     apart: bool = False
     charged: bool = True
@@ -134,7 +136,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         return msgspec.structs.replace(self, notes={**self.notes, name: text})
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One streamed unit: bytes ready for the wire, and the few fields that nodes look at.
 
     A streamed answer's frames hold whole server-sent events; any other answer is one frame with the whole JSON body.

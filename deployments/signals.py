@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from deployments.adapters import AdapterReport
+from deployments.totals import LengthTotals, StepTotals
 
 if TYPE_CHECKING:  # a canary's counts are made of what is here
     from deployments.canary import CanaryReport, CanaryStage
@@ -34,6 +35,8 @@ class Histogram:
 
 def since(newer: Histogram, older: Histogram) -> Histogram:
     """Return what happened between two readings; *newer* itself where the process has restarted in between."""
+    if newer == older:  # most often: nothing at all
+        return Histogram()
     counts = tuple(new - old for new, old in zip(newer.counts, older.counts, strict=True))
     if newer.total < older.total or any(count < 0 for count in counts):
         return newer
@@ -67,7 +70,9 @@ class ReplicaSignals:
     ``drafted_total`` speculated tokens, ``accepted_total`` proved right. ``address`` is
     where gateways reach the replica with its ``key``, ``adapters`` the LoRA adapters that it holds;
     ``adapter_reports`` tell of all that it was asked to hold. ``startup`` is how many seconds each stage of its start
-    took, in order, as far as it has come.
+    took, in order, as far as it has come. ``queued_prompt_tokens`` are those of waiting sequences, ``remaining_tokens``
+    the most that running and waiting ones may still generate; ``kv_tokens`` is the size of the KV cache and
+    ``batched_tokens`` the most that one step computes, 0 while unknown. ``steps`` sums up the steps after warm-up.
     """
 
     pool: str
@@ -94,6 +99,20 @@ class ReplicaSignals:
     adapters: tuple[str, ...] = ()
     adapter_reports: tuple[AdapterReport, ...] = ()
     startup: tuple[tuple[str, float], ...] = ()
+    queued_prompt_tokens: int = 0
+    remaining_tokens: int = 0
+    kv_tokens: int = 0
+    batched_tokens: int = 0
+    steps: StepTotals = field(default_factory=StepTotals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassDemand:
+    """The part of a pool's demand that is of one class of tenants."""
+
+    in_flight: int = 0
+    held: int = 0
+    arrivals_total: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +121,11 @@ class PoolDemand:
 
     ``in_flight`` requests were sent and are unfinished; ``held`` ones among them have had no token yet.
     ``arrivals_total`` counts requests sent, ``refused_total`` those that the pool turned away. ``ttft`` is measured at
-    the gateway and therefore includes every queue.
+    the gateway and therefore includes every queue. ``held_prompt_tokens`` estimates the prompts of held requests;
+    ``lengths`` are of those that finished. Of ``judged_total`` finished ones, ``within_total`` met every latency target
+    of the pool. ``classes`` splits the demand by class of tenant. ``moved_total`` requests meant for the pool were
+    answered by a stand-in in its place and are in no other count of it; of its own arrivals, ``stood_in_total`` were
+    meant for others.
     """
 
     in_flight: int = 0
@@ -110,6 +133,13 @@ class PoolDemand:
     arrivals_total: int = 0
     refused_total: int = 0
     ttft: Histogram = field(default_factory=Histogram)
+    held_prompt_tokens: int = 0
+    lengths: LengthTotals = field(default_factory=LengthTotals)
+    judged_total: int = 0
+    within_total: int = 0
+    classes: Mapping[str, ClassDemand] = field(default_factory=dict)
+    moved_total: int = 0
+    stood_in_total: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +175,9 @@ class PoolState:
     the moment the pool was sized to none until a replica is ready again: its requests are held. A pool without
     replicas that is not scaled to zero has lost them. ``adapters`` are the LoRA adapters loaded at run time, whether
     or not a replica holds them yet. ``startup`` is how many seconds each stage took in the youngest replica's start.
+    ``ttft_target_s`` and ``tpot_target_s`` are what the pool promises, None where nothing. ``parked`` replicas are
+    about to be released: they finish what they have and are sent nothing that another can take. ``cold_start_s`` is
+    what a start takes in all, ``ready_in_s`` about how long until one more replica is ready, both None while unknown.
     """
 
     ready: int
@@ -154,12 +187,40 @@ class PoolState:
     replicas: tuple[ReplicaPlace, ...] = ()
     adapters: tuple[str, ...] = ()
     startup: tuple[tuple[str, float], ...] = ()
+    ttft_target_s: float | None = None
+    tpot_target_s: float | None = None
+    parked: tuple[str, ...] = ()
+    cold_start_s: float | None = None
+    ready_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """What the control loop has done since it began.
+
+    ``decisions`` counts, by pool, how often it was to grow and how often to shrink. ``decide`` tells how long decisions
+    took. ``proposed`` pools have a change that waits for approval, ``pinned`` ones a size set by hand.
+    """
+
+    mode: str = "active"
+    decisions: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    policy_errors: int = 0
+    serve_errors: int = 0
+    decide: Histogram = field(default_factory=Histogram)
+    proposed: tuple[str, ...] = ()
+    pinned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetView:
-    """The controller's last word, returned to whoever reports; ``at_s`` is Unix time. ``canaries`` are told by id."""
+    """The controller's last word, returned to whoever reports; ``at_s`` is Unix time. ``canaries`` are told by id.
+
+    ``brown_out`` is the share of each pool's requests, in [0, 1], that should go to a stand-in while its own replicas
+    are late; a pool that is not in it keeps all of them. ``scaling`` is what the control loop has done.
+    """
 
     at_s: float
     pools: Mapping[str, PoolState]
     canaries: Mapping[str, CanaryStage] = field(default_factory=dict)
+    brown_out: Mapping[str, float] = field(default_factory=dict)
+    scaling: Scaling | None = None

@@ -60,6 +60,15 @@ class Serving:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
+    def _interrupt_again(self, within_s: float) -> None:
+        """Press Ctrl-C a second time, once the first has been noticed."""
+        deadline = time.monotonic() + within_s
+        while self.process.poll() is None and time.monotonic() < deadline:
+            if any(line.startswith("Draining") for line in self.lines):
+                self.interrupt()
+                return
+            time.sleep(0.05)
+
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
@@ -107,12 +116,14 @@ class Serving:
         """Press Ctrl-C."""
         self.process.send_signal(signal.SIGINT)
 
-    def stop(self, within_s: float = 120.0) -> int:
-        """Drain and wait; what is left after that is killed so that no test harms the next."""
+    def stop(self, within_s: float = 120.0, *, hurried: bool = False) -> int:
+        """Drain, or stop at once, and wait; what is left after that is killed so that no test harms the next."""
         left = self.processes() if self.process.poll() is None else []
         if self.process.poll() is None:
             self.interrupt()
         try:
+            if hurried:
+                self._interrupt_again(within_s)
             return self.process.wait(timeout=within_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
@@ -138,13 +149,13 @@ def _title(process: psutil.Process) -> str:
 def serving(
     config: dict[str, Any], directory: Path, *, ready_within_s: float, env: dict[str, str] | None = None
 ) -> Iterator[Serving]:
-    """Serve *config* for the length of the block, ready at its start and drained at its end."""
+    """Serve *config* for the length of the block, ready at its start and stopped at once at its end."""
     one = Serving(config, directory, env=env)
     try:
         one.wait_ready(ready_within_s)
         yield one
     finally:
-        one.stop()
+        one.stop(hurried=True)
 
 
 def stream(

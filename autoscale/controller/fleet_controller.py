@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from autoscale.controller import remembered
+from autoscale.controller.cancelled import Cancelled
+from autoscale.controller.explanation import explanation, overview
+from autoscale.controller.inventory_reader import read_machines
 from autoscale.controller.loop import ControlLoop
-from autoscale.controller.serve_reader import read_served
+from autoscale.controller.serve_reader import end, read_served
+from autoscale.controller.ticking import forever, log_to_stderr
 from autoscale.pools import PoolSettings
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import AdapterOrder, AdapterOutcome
@@ -21,6 +25,9 @@ from deployments.signals import FleetView, GatewaySignals, ReplicaSignals
 log = logging.getLogger("tercet.autoscale")
 
 SERVE_DEADLINE_S = 3.0
+MACHINES_DEADLINE_S = 5.0
+MACHINES_EVERY_S = 5.0
+POLICY_MEMORY_EVERY_S = 60.0
 ADAPTER_POLL_S = 0.1
 WITHDRAWN_WITHIN_S = 10.0
 
@@ -33,16 +40,19 @@ class FleetController:
     """
 
     def __init__(self) -> None:
-        _log_to_stderr()
+        log_to_stderr()
         self._loop = ControlLoop()
-        self._ticking: asyncio.Task[None] | None = None
+        self._ticking: list[asyncio.Task[None]] = []
         self._keeping = asyncio.Lock()
+        self._cancelled = Cancelled()
         configuration = remembered.recall()
         if configuration is not None:
             log.warning("controller_restarted pools=%d", len(configuration[0]))
             self._loop.adapters.take(remembered.recall_adapters())
             self._loop.canaries.take(remembered.recall_canaries())
-            self._configure(*configuration)
+            self._loop.steering.take(remembered.recall_plain("steering"), time.time())
+            self._configure_again(*configuration)
+            self._loop.deciding.recall(remembered.recall_plain("policy"))
 
     async def configure(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
         """Take a configuration: fields of PoolSettings for each pool, and of AutoscaleSpec. Raises on a wrong one."""
@@ -95,6 +105,19 @@ class FleetController:
             await self._publish_canaries()
         return refused
 
+    async def explain(self, pool: str) -> dict[str, Any]:
+        """Say why *pool* has its size, empty where there is none of that name; with "" how all are."""
+        status = await self.status()
+        return explanation(status, pool) if pool else overview(status)
+
+    async def steer_scaling(self, action: str, fields: dict[str, Any]) -> str:
+        """Do what an operator asks, see ``Steering.order``; return why not, "" where it is done and kept."""
+        refused = self._loop.steering.order(action, fields, self._loop.settings, time.time())
+        if not refused:
+            log.info("scaling_steered action=%s fields=%s", action, json.dumps(fields))
+            await self._keep("steering", self._loop.steering.plain())
+        return refused
+
     async def forget(self, replica: str) -> None:
         """Forget a replica or gateway that is gone, instead of waiting for its silence to be long enough."""
         self._loop.forget(replica)
@@ -131,6 +154,10 @@ class FleetController:
             orders = self._loop.adapters.orders()
             await asyncio.wait_for(asyncio.to_thread(remembered.keep_adapters, orders), timeout=10.0)
 
+    async def _keep(self, part: str, plain: Mapping[str, Any]) -> None:
+        async with self._keeping:
+            await asyncio.wait_for(asyncio.to_thread(remembered.keep_plain, part, plain), timeout=10.0)
+
     async def _publish_canaries(self) -> None:
         """Keep how far canaries have come before anyone acts on it: one rolled back must stay so over a restart."""
         async with self._keeping:
@@ -141,28 +168,39 @@ class FleetController:
     def _configure(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
         self._loop.configure([PoolSettings(**pool) for pool in pools], AutoscaleSpec(**spec))
 
+    def _configure_again(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
+        """Take up a configuration that was good before; pools stay as they are where its policy is not there now."""
+        try:
+            self._configure(pools, spec)
+        except ValueError:
+            log.exception("policy_gone advising=only")
+            self._configure(pools, {**spec, "policy": "queue", "pools": {}, "mode": "advise"})
+
     def _keep_ticking(self) -> None:
-        """Start the loop with the first call after a start or restart; it ends with the process."""
-        if self._ticking is None and self._loop.settings:
-            self._ticking = asyncio.get_running_loop().create_task(self._tick_for_ever(), name="control-loop")
+        """Start the loops with the first call after a start or restart; they end with the process."""
+        if not self._ticking and self._loop.settings:
+            self._ticking = [
+                forever("control-loop", self._tick, lambda: self._loop.spec.interval),
+                forever("machines", self._count_machines, lambda: MACHINES_EVERY_S),
+                forever("policy-memory", self._keep_policy_memory, lambda: POLICY_MEMORY_EVERY_S),
+            ]
 
-    async def _tick_for_ever(self) -> None:
-        while True:
-            began_s = time.monotonic()
-            try:
-                served = await read_served(self._loop.settings, SERVE_DEADLINE_S)
-                self._loop.step(served, time.time())
-                if self._loop.canaries.step(time.time()):
-                    await self._publish_canaries()
-            except Exception:
-                log.exception("tick_failed")
-            await asyncio.sleep(max(0.0, self._loop.spec.interval - (time.monotonic() - began_s)))
+    async def _tick(self) -> None:
+        served = await read_served(self._loop.settings, SERVE_DEADLINE_S)
+        kept = self._loop.steering.plain()
+        self._loop.step(served, time.time())
+        if served is not None:
+            await end(self._cancelled.see(served), SERVE_DEADLINE_S)
+        if self._loop.steering.plain() != kept:
+            await self._keep("steering", self._loop.steering.plain())
+        if self._loop.canaries.step(time.time()):
+            await self._publish_canaries()
 
+    async def _count_machines(self) -> None:
+        machines = await read_machines(MACHINES_DEADLINE_S)
+        if machines is not None:
+            self._loop.hear_machines(machines)
 
-def _log_to_stderr() -> None:
-    """Show decisions in the actor's own log file, which Ray fills from its standard error."""
-    if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
+    async def _keep_policy_memory(self) -> None:
+        if kept := self._loop.deciding.remembered():
+            await self._keep("policy", kept)

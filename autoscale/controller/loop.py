@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,21 +10,27 @@ from typing import Any
 from autoscale.build import Sight, build, undeployed
 from autoscale.controller.adapters import RunTimeAdapters, outcome
 from autoscale.controller.canaries import Canaries
+from autoscale.controller.deciding import Deciding
 from autoscale.controller.journal import Journal
+from autoscale.controller.machines import Machines, inventory, whereabouts
 from autoscale.controller.memory import Memory
-from autoscale.controller.places import places
 from autoscale.controller.report import ATTAINMENT_WINDOWS_S, report
-from autoscale.controller.startups import youngest
+from autoscale.controller.startups import Startups
+from autoscale.controller.steering import Steering
+from autoscale.controller.told import scaling, states
+from autoscale.controller.victims import Places
 from autoscale.fleet import Fleet
-from autoscale.policies.combinators import Contained
-from autoscale.policies.compose import compose
+from autoscale.hardware import Inventory
 from autoscale.pools import PoolSettings
 from autoscale.served import Served
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import AdapterOrder, AdapterOutcome, served_name
-from deployments.signals import FleetView, GatewaySignals, PoolState, ReplicaSignals
+from deployments.signals import FleetView, GatewaySignals, ReplicaSignals
+
+log = logging.getLogger("tercet.autoscale")
 
 FORGET_AFTER_S = 60.0
+MACHINES_STALE_S = 60.0
 
 
 @dataclass(slots=True)
@@ -36,21 +43,27 @@ class ControlLoop:
     serve_errors: int = 0
     adapters: RunTimeAdapters = field(default_factory=RunTimeAdapters)
     canaries: Canaries = field(default_factory=Canaries)
+    steering: Steering = field(default_factory=Steering)
+    deciding: Deciding = field(init=False)
     _memory: Memory = field(default_factory=Memory)
-    _policy: Contained = field(init=False)
     _served: Served | None = None
+    _machines: Machines | None = None
     _fleet: Fleet | None = None
-    _published: dict[str, int] = field(default_factory=dict)
-    _scaled_to_zero: set[str] = field(default_factory=set)
+    _startups: Startups = field(default_factory=Startups)
+    _asleep: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.deciding = Deciding(self.spec)
         self.configure(self.settings, self.spec)
 
     def configure(self, settings: Iterable[PoolSettings], spec: AutoscaleSpec) -> None:
-        """Take another configuration; what was heard is kept, recommendations start again from the present targets."""
+        """Take another configuration; what was heard is kept, recommendations start again from the present targets.
+
+        Raises ValueError where there is no such policy; then nothing has changed.
+        """
+        self.deciding.configure(spec)
         self.settings, self.spec = tuple(settings), spec
-        self._policy = compose(spec)
-        self._published = {}
+        self.steering.configure(self.settings, spec)
         self.adapters.keep_only({one.name for one in self.settings})
         self._memory.span_s = max(*ATTAINMENT_WINDOWS_S, spec.queue.ttft_window)
         self._memory.spacing_s = min(spec.queue.ttft_window / 10, 5.0)
@@ -69,41 +82,48 @@ class ControlLoop:
         """Forget a replica or a gateway that is gone."""
         self._memory.forget(sender)
 
+    def hear_machines(self, machines: Machines) -> None:
+        """Take a count of the hardware."""
+        self._machines = machines
+
     def step(self, served: Served | None, now_s: float) -> None:
         """Decide once. *served* is ``None`` when Serve did not answer; what it said last then stands, and ages."""
         self._memory.prune(now_s)
         self.serve_errors += served is None
         self._served = served or self._served
         fleet = self._build(now_s)
-        decision = self._policy.decide(fleet)
+        for pool, pin in self.steering.pins.expire(now_s).items():
+            log.info("pin_expired pool=%s replicas=%d", pool, pin.replicas)
+        decision = self.steering.pins.over(fleet, self.deciding.decide(fleet))
         self.journal.record(fleet, decision, mode=self.spec.mode)
         first, self._fleet = self._fleet is None, fleet
-        self._published = {name: told.replicas for name, told in decision.pools.items()}
+        self._startups.see(fleet)
+        self.steering.act(fleet, decision, self.spec, self._places())
         self._note_zero(fleet, first=first)
 
     def targets(self, now_s: float) -> dict[str, int]:
         """Return the replicas to have; nothing when only advising, or when no decision was made lately."""
-        fresh = self._fleet is not None and now_s - self._fleet.at_s <= self.spec.stale_after
-        return dict(self._published) if fresh and self.spec.mode == "active" else {}
+        return dict(self.steering.targets) if self._fresh(now_s) else {}
 
     def view(self, now_s: float) -> FleetView:
         """Return what everyone may know about the pools, as of the last decision."""
         if self._fleet is None:
             return FleetView(at_s=now_s, pools={})
-        wanted, reports = self.targets(now_s), self._memory.reports()
-        states = {
-            name: PoolState(
-                ready=pool.ready,
-                target=wanted.get(name, pool.target),
-                starting=pool.starting,
-                scaled_to_zero=name in self._scaled_to_zero,
-                replicas=places(pool, reports),
-                adapters=tuple(sorted(self.adapters.of(name))),
-                startup=youngest(pool, reports),
-            )
-            for name, pool in self._fleet.pools.items()
-        }
-        return FleetView(at_s=self._fleet.at_s, pools=states, canaries=self.canaries.stages())
+        fresh = self._fresh(now_s)
+        return FleetView(
+            at_s=self._fleet.at_s,
+            pools=states(
+                self._fleet,
+                self._memory.reports(),
+                steering=self.steering if fresh else Steering(),
+                adapters=self.adapters,
+                asleep=self._asleep,
+                startups=self._startups,
+            ),
+            canaries=self.canaries.stages(),
+            brown_out=dict(self.steering.brown_out) if fresh else {},
+            scaling=scaling(self._fleet.pools, self.journal, self.steering, self.deciding, self.serve_errors),
+        )
 
     def adapter_outcome(self, pool: str, name: str, order: AdapterOrder | None) -> AdapterOutcome:
         """Say how far the ready replicas of *pool* are with an order, None being to hold nothing of that name."""
@@ -121,17 +141,35 @@ class ControlLoop:
 
     def status(self, now_s: float) -> dict[str, Any]:
         """Describe everything in plain JSON, as of now."""
-        errors = {"policy": self._policy.errors, "serve": self.serve_errors}
-        pools = self._build(now_s).pools
-        fleet = Fleet(at_s=now_s, pools={one.name: pools.get(one.name, undeployed(one)) for one in self.settings})
-        told = report(fleet, self._memory.reports(), self.journal, self.spec)
+        errors = {"policy": self.deciding.errors, "serve": self.serve_errors}
+        built = self._build(now_s)
+        pools = {one.name: built.pools.get(one.name, undeployed(one)) for one in self.settings}
+        fleet = Fleet(at_s=now_s, pools=pools, inventory=built.inventory)
+        told = report(fleet, self._memory.reports(), self.journal, self.spec, self.steering)
         return {**told, "canaries": self.canaries.status(), "errors": errors}
+
+    def _fresh(self, now_s: float) -> bool:
+        return self._fleet is not None and now_s - self._fleet.at_s <= self.spec.stale_after
 
     def _build(self, now_s: float) -> Fleet:
         if self._served is None:
             return Fleet(at_s=now_s, pools={})
-        sight = Sight(now_s=now_s, window_s=self.spec.queue.ttft_window, stale_after_s=self.spec.stale_after)
+        sight = Sight(
+            now_s=now_s,
+            window_s=self.spec.queue.ttft_window,
+            stale_after_s=self.spec.stale_after,
+            inventory=self._inventory(self._served, now_s),
+            brown_out=self.steering.brown_out,
+        )
         return build(self.settings, self._memory.reports(), self._served, sight)
+
+    def _inventory(self, served: Served, now_s: float) -> Inventory | None:
+        if self._machines is None or now_s - self._machines.at_s > MACHINES_STALE_S:
+            return None
+        return inventory(self._machines.nodes, served)
+
+    def _places(self) -> Places:
+        return Places() if self._served is None else whereabouts(self._machines, self._served)
 
     def _note_zero(self, fleet: Fleet, *, first: bool) -> None:
         """Remember which pools were sized to none: one that has no replica otherwise has lost them.
@@ -139,9 +177,9 @@ class ControlLoop:
         After a restart of this controller a pool that may be empty and is has not lost anything either.
         """
         for name, pool in fleet.pools.items():
-            sized = pool.target == 0 or (self.spec.mode == "active" and self._published[name] == 0)
+            sized = pool.target == 0 or self.steering.targets.get(name) == 0
             asleep = first and pool.min_replicas == 0 and not pool.ready
             if sized or asleep:
-                self._scaled_to_zero.add(name)
+                self._asleep.add(name)
             elif pool.ready:
-                self._scaled_to_zero.discard(name)
+                self._asleep.discard(name)

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from autoscale.heard import Heard, Reports, S
+from autoscale.running_totals import RunningTotals
 from deployments.signals import GatewaySignals, ReplicaSignals
 
 
@@ -27,29 +28,34 @@ class Memory:
     forget_after_s: float = 60.0
     _replicas: dict[str, deque[Heard[ReplicaSignals]]] = field(default_factory=dict)
     _gateways: dict[str, deque[Heard[GatewaySignals]]] = field(default_factory=dict)
+    _totals: RunningTotals = field(default_factory=RunningTotals)
 
     def hear_replica(self, signals: ReplicaSignals, now_s: float) -> None:
         """Remember what a replica says."""
         self._hear(self._replicas, signals.replica, signals, now_s)
+        self._totals.hear_replica(signals)
 
     def hear_gateway(self, signals: GatewaySignals, now_s: float) -> None:
         """Remember what a gateway says."""
         self._hear(self._gateways, signals.gateway, signals, now_s)
+        self._totals.hear_gateway(signals)
 
     def forget(self, sender: str) -> None:
         """Forget a replica or gateway that is known to be gone."""
         self._replicas.pop(sender, None)
         self._gateways.pop(sender, None)
+        self._totals.keep_only(self._gateways, self._replicas)
 
     def prune(self, now_s: float) -> None:
         """Forget who has been silent for too long."""
         since_s = now_s - self.forget_after_s
         self._replicas = {name: kept for name, kept in self._replicas.items() if kept[-1].at_s >= since_s}
         self._gateways = {name: kept for name, kept in self._gateways.items() if kept[-1].at_s >= since_s}
+        self._totals.keep_only(self._gateways, self._replicas)
 
     def reports(self) -> Reports:
         """Return everything remembered; a view, good until the next report."""
-        return Reports(replicas=self._replicas, gateways=self._gateways)
+        return Reports(replicas=self._replicas, gateways=self._gateways, totals=self._totals.read())
 
     def _hear(self, kept: dict[str, deque[Heard[S]]], sender: str, signals: S, now_s: float) -> None:
         report = Heard(at_s=now_s, signals=signals)

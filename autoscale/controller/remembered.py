@@ -55,6 +55,18 @@ def recall_canaries() -> dict[str, dict[str, Any]]:
     return found
 
 
+def keep_plain(part: str, plain: Mapping[str, Any]) -> None:
+    """Store one part of what the calling actor must find again, by its name."""
+    _internal_kv_put(_key(part), json.dumps(plain), overwrite=True, namespace=_NAMESPACE)
+
+
+def recall_plain(part: str) -> dict[str, Any]:
+    """Return what the calling actor stored before it was restarted; nothing for a new one."""
+    stored = _internal_kv_get(_key(part), namespace=_NAMESPACE)
+    found: dict[str, Any] = json.loads(stored) if stored is not None else {}
+    return found
+
+
 def _key(part: str = "configuration") -> str:
     """Return a key that only this actor has; its id outlives its process but not the actor."""
     return f"fleet-controller:{part}:{ray.get_runtime_context().get_actor_id()}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from autoscale.controller.elsewhere import elsewhere
 from autoscale.controller.journal import Entry, Journal
+from autoscale.controller.steering import Steering
 from autoscale.demand import ttft
 from autoscale.fleet import Fleet, PoolFleet, ReplicaFleet
+from autoscale.hardware import Inventory
 from autoscale.heard import Reports
 from autoscale.slo import attainment
 from autoscale.spec import AutoscaleSpec
@@ -27,14 +31,18 @@ TOTALS = (
 )
 
 
-def report(fleet: Fleet, reports: Reports, journal: Journal, spec: AutoscaleSpec) -> dict[str, Any]:
+def report(fleet: Fleet, reports: Reports, journal: Journal, spec: AutoscaleSpec, steering: Steering) -> dict[str, Any]:
     """Describe *fleet*, the last decision on each pool and the last changes; times are Unix seconds."""
     return {
         "at_s": fleet.at_s,
         "mode": spec.mode,
-        "policy": spec.policy,
+        "policy": spec.policy.kind,
         "interval_s": spec.interval,
-        "pools": {name: _pool(name, pool, fleet.at_s, reports, journal) for name, pool in fleet.pools.items()},
+        "pools": {
+            name: {**_pool(name, pool, fleet.at_s, reports, journal), **_steered(name, steering)}
+            for name, pool in fleet.pools.items()
+        },
+        "machines": _machines(fleet.inventory),
         "elsewhere": elsewhere(reports, fleet.pools, fleet.at_s),
         "gateways": [
             {"gateway": name, "age_s": fleet.at_s - heard[-1].at_s, "settings": heard[-1].signals.settings}
@@ -72,6 +80,24 @@ def _pool(name: str, pool: PoolFleet, at_s: float, reports: Reports, journal: Jo
     }
 
 
+def _machines(inventory: Inventory | None) -> list[dict[str, Any]] | None:
+    """Describe the hardware, None while nobody has counted it."""
+    if inventory is None:
+        return None
+    return [{**asdict(node), "replicas": dict(inventory.placed.get(node.node, {}))} for node in inventory.nodes]
+
+
+def _steered(name: str, steering: Steering) -> dict[str, Any]:
+    pin, proposal = steering.pins.of(name), steering.proposals.waiting(name)
+    return {
+        "published": steering.targets.get(name),
+        "parked": list(steering.releases.parked(name)),
+        "brown_out": steering.brown_out.get(name, 0.0),
+        "pin": asdict(pin) if pin else None,
+        "proposal": asdict(proposal) if proposal else None,
+    }
+
+
 def _replica(replica: ReplicaFleet, reports: Reports) -> dict[str, Any]:
     load = replica.load
     heard = reports.replicas.get(replica.replica)
@@ -80,10 +106,12 @@ def _replica(replica: ReplicaFleet, reports: Reports) -> dict[str, Any]:
         "replica": replica.replica,
         "stage": replica.stage,
         "since_s": replica.since_s,
+        "requested_s": replica.requested_s,
         "age_s": replica.age_s,
         "running": load.running if load else None,
         "waiting": load.waiting if load else None,
         "kv_used": load.kv_used if load else None,
+        "remaining_tokens": load.remaining_tokens if load else None,
         "startup_s": dict(newest.startup) if newest else None,
         "adapters": list(newest.adapters) if newest else [],
         "adapter_failures": {one.name: one.error for one in newest.adapter_reports if one.error} if newest else {},
@@ -107,5 +135,12 @@ def _attained(histogram: Histogram, span_s: float, target_s: float | None) -> di
 
 def _entry(entry: Entry) -> dict[str, Any]:
     return {
-        "at_s": entry.at_s, "pool": entry.pool, "from": entry.before, "to": entry.after, "reason": entry.reason,
-    }  # fmt: skip
+        "at_s": entry.at_s,
+        "pool": entry.pool,
+        "from": entry.before,
+        "to": entry.after,
+        "reason": entry.reason,
+        "binds": entry.binds,
+        "rejected": list(entry.rejected),
+        "numbers": {name: value if math.isfinite(value) else None for name, value in entry.numbers.items()},
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 from autoscale.pools import PoolSettings
 from autoscale.served import Served, ServedPool, ServedReplica, ServedState
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tercet.autoscale")
 
 _STATES: Mapping[str, ServedState] = {
     "STARTING": "starting",
@@ -39,10 +40,34 @@ async def read_served(pools: Iterable[PoolSettings], deadline_s: float) -> Serve
     return served(details, pools, at_s=time.time())
 
 
+async def end(actors: Iterable[str], deadline_s: float) -> None:
+    """End replicas that have never answered; one that is gone already is nothing to do."""
+    for name in actors:
+        try:
+            async with asyncio.timeout(deadline_s):
+                actor = await asyncio.to_thread(ray.get_actor, name, SERVE_NAMESPACE)
+                await asyncio.to_thread(ray.kill, actor)
+        except (TimeoutError, ValueError, ray.exceptions.RayError) as error:
+            log.warning("replica_not_cancelled actor=%s reason=%s", name, error or type(error).__name__)
+        else:
+            log.info("replica_cancelled actor=%s", name)
+
+
 def served(details: Mapping[str, Any], pools: Iterable[PoolSettings], *, at_s: float) -> Served:
     """Pick the pools out of what Serve says about all its applications."""
     found = {pool.name: _deployment(details, pool) for pool in pools}
-    return Served(at_s=at_s, pools={name: _pool(details) for name, details in found.items() if details is not None})
+    sized = {name: _pool(deployment) for name, deployment in found.items() if deployment is not None}
+    return Served(at_s=at_s, pools=sized, crowd=_crowd(details))
+
+
+def _crowd(details: Mapping[str, Any]) -> Mapping[str, int]:
+    return Counter(
+        replica["node_id"]
+        for application in details["applications"].values()
+        for deployment in application.get("deployments", {}).values()
+        for replica in deployment["replicas"]
+        if replica["state"] == "RUNNING" and replica.get("node_id")
+    )
 
 
 def _deployment(details: Mapping[str, Any], pool: PoolSettings) -> Mapping[str, Any] | None:
@@ -62,4 +87,6 @@ def _replica(replica: Mapping[str, Any]) -> ServedReplica:
         state=_STATES[replica["state"]],
         placed=bool(replica.get("pid") or replica.get("node_id")),
         since_s=replica["start_time_s"],
+        node=replica.get("node_id") or "",
+        actor=replica.get("actor_name") or "",
     )

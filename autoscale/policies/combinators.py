@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from autoscale.fleet import Fleet, PoolFleet
+from autoscale.policies.tally import Tally
 from autoscale.policy import Decision, Policy, PoolDecision, hold, revise
 
 log = logging.getLogger(__name__)
@@ -79,17 +80,19 @@ class HoldUp:
 
 @dataclass(frozen=True, slots=True)
 class StepLimit:
-    """Move at most *up* or *down* replicas away from the present target."""
+    """Move at most *up* or *down* replicas away from the present target, any number where that is None."""
 
     inner: Policy
-    up: int
-    down: int
+    up: int | None
+    down: int | None
 
     def decide(self, fleet: Fleet) -> Decision:
         """Shorten each step."""
 
         def limited(_: str, pool: PoolFleet, decision: PoolDecision) -> PoolDecision:
-            step = max(-self.down, min(self.up, decision.replicas - pool.target))
+            step = decision.replicas - pool.target
+            step = step if self.up is None else min(self.up, step)
+            step = step if self.down is None else max(-self.down, step)
             return _changed(decision, pool.target + step, f"step from {pool.target} limited")
 
         return revise(fleet, self.inner.decide(fleet), limited)
@@ -97,34 +100,42 @@ class StepLimit:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Keep every pool between its configured minimum and maximum."""
+    """Keep every pool between its configured minimum and maximum, and between *least* and *most* where given."""
 
     inner: Policy
+    least: int = 0
+    most: int | None = None
 
     def decide(self, fleet: Fleet) -> Decision:
         """Clamp each answer."""
 
         def clamped(_: str, pool: PoolFleet, decision: PoolDecision) -> PoolDecision:
-            replicas = max(pool.min_replicas, min(pool.max_replicas, decision.replicas))
-            edge = f"min {pool.min_replicas}" if replicas == pool.min_replicas else f"max {pool.max_replicas}"
-            return _changed(decision, replicas, f"at {edge}")
+            most = pool.max_replicas if self.most is None else min(pool.max_replicas, self.most)
+            least = min(max(pool.min_replicas, self.least), most)
+            replicas = max(least, min(most, decision.replicas))
+            return _changed(decision, replicas, f"at min {least}" if replicas == least else f"at max {most}")
 
         return revise(fleet, self.inner.decide(fleet), clamped)
 
 
 @dataclass(slots=True)
 class Contained:
-    """Turn a policy that raises, or forgets a pool, into one that holds; ``errors`` counts both."""
+    """Turn a policy that raises, or forgets a pool, into one that holds; the *tally* counts both."""
 
     inner: Policy
-    errors: int = 0
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def errors(self) -> int:
+        """Count the failures of everything that shares the tally."""
+        return self.tally.errors
 
     def decide(self, fleet: Fleet) -> Decision:
         """Answer for every pool, whatever the inner policy does."""
         try:
             return self._complete(fleet, self.inner.decide(fleet))
         except Exception as error:
-            self.errors += 1
+            self.tally.errors += 1
             log.exception("policy_failed")
             why = f"policy failed with {type(error).__name__}"
             return Decision(pools={name: hold(pool, why) for name, pool in fleet.pools.items()})
@@ -132,9 +143,9 @@ class Contained:
     def _complete(self, fleet: Fleet, decision: Decision) -> Decision:
         missing = fleet.pools.keys() - decision.pools.keys()
         if missing:
-            self.errors += 1
+            self.tally.errors += 1
         held = {name: hold(fleet.pools[name], "policy gave no decision") for name in missing}
-        return Decision(pools={**decision.pools, **held})
+        return replace(decision, pools={**decision.pools, **held})
 
 
 def _changed(decision: PoolDecision, replicas: int, note: str) -> PoolDecision:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from autoscale.arbiter.shared import shared
 from autoscale.policies.combinators import Bounds, Contained, HoldDown, HoldUp, StepLimit
-from autoscale.policies.queue import QueuePolicy
+from autoscale.policies.kind import Build, PolicySpec
+from autoscale.policies.per_pool import PerPool
 from autoscale.policy import Policy
 from autoscale.spec import AutoscaleSpec
 
 
 def compose(spec: AutoscaleSpec) -> Contained:
-    """Build the policy; the outermost wrapper is applied last, so nothing leaves the configured bounds."""
-    policy: Policy = QueuePolicy(spec=spec.queue)
-    policy = HoldDown(policy, spec.hold.down)
-    policy = HoldUp(policy, spec.hold.up)
-    policy = StepLimit(policy, up=spec.step.up, down=spec.step.down)
-    return Contained(Bounds(policy))
+    """Build the policy; the outermost wrapper is applied last, so nothing leaves the configured bounds.
+
+    Raises ValueError where a policy's class cannot be imported or built, with the way out.
+    """
+    within = Build(spec.queue)
+    policy = _damped(spec.policy, spec, within)
+    others = {name: pool.policy for name, pool in spec.pools.items() if pool.policy is not None}
+    if others:
+        policy = PerPool(
+            policy, {name: Contained(_damped(one, spec, within), within.tally) for name, one in others.items()}
+        )
+    return Contained(shared(Bounds(policy), spec), within.tally)
+
+
+def _damped(kind: PolicySpec, spec: AutoscaleSpec, within: Build) -> Policy:
+    """Add what ``hold`` and ``step`` say; their defaults are for policies that do not damp themselves."""
+    policy = kind.build(within)
+    hold, step = (spec.hold, spec.step) if kind.steady else (spec.hold.filled(), spec.step.filled())
+    if hold.down is not None:
+        policy = HoldDown(policy, hold.down)
+    if hold.up is not None:
+        policy = HoldUp(policy, hold.up)
+    if step.up is not None or step.down is not None:
+        policy = StepLimit(policy, up=step.up, down=step.down)
+    return policy

@@ -6,10 +6,35 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from autoscale.fleet import Fleet, PoolFleet
-from autoscale.policy import Decision, PoolDecision, hold
-from autoscale.spec import QueueSpec
+from autoscale.policies.kind import Build, PolicySpec
+from autoscale.policy import Decision, Policy, PoolDecision, hold
+from deployments.quantities import Seconds
 from deployments.signals import quantile
+
+
+class QueueSpec(PolicySpec):
+    """The queue policy: as many replicas as the work in the pool and its time to first token ask for.
+
+    ``target_utilization`` is the share of a replica's slots that ongoing requests should fill. ``queue_drain`` is how
+    soon the requests that wait for a first token should all have one. ``ttft_headroom`` is the share of the TTFT
+    target under which one replica fewer is allowed. ``ttft_window`` is the time over which TTFT is measured;
+    fewer than ``ttft_samples`` answers in it say nothing.
+    """
+
+    kind = "queue"
+
+    target_utilization: float = Field(default=0.7, gt=0, le=1)
+    queue_drain: Seconds = Field(default=5.0, gt=0)
+    ttft_headroom: float = Field(default=0.8, gt=0, le=1)
+    ttft_window: Seconds = Field(default=30.0, gt=0)
+    ttft_samples: int = Field(default=5, ge=1)
+
+    def build(self, within: Build) -> Policy:
+        """Build it, with the configuration's common options where it has none of its own."""
+        return QueuePolicy(spec=self if self.model_fields_set else within.queue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from cluster.parts import Parts
 from cluster.problems import Problem, path_of, shown
@@ -34,6 +34,16 @@ def dangling(parts: Parts) -> Iterator[Problem]:
         if to not in known:
             message = f"{shown(to)} is neither a model nor a graph node; {nearest(to, known)}"
             yield Problem(path=path_of(("graph", node, *loc)), message=message, value=to)
+
+
+def unpooled(parts: Parts) -> Iterator[Problem]:
+    """Find pools with a scaling policy of their own that no model is."""
+    autoscale = parts.raw.get("autoscale")
+    pools = autoscale.get("pools") if isinstance(autoscale, Mapping) else None
+    for name in pools if isinstance(pools, Mapping) else ():
+        if isinstance(name, str) and name not in parts.models and parts.sound("models", name):
+            message = f"{shown(name)} is not a model that engines here serve; {nearest(name, parts.models)}"
+            yield Problem(path=path_of(("autoscale", "pools", name)), message=message, value=name)
 
 
 def circular(parts: Parts) -> Iterator[Problem]:

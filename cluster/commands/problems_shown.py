@@ -30,7 +30,7 @@ def config_or_exit(file: Path) -> Config:
     document, found = load(file)
     if not document:
         exit_with(found, file)
-    config, _, problems = examine(document, (this_machine(),), found=found)
+    config, _, problems = examine(document, (this_machine(),), found=found, folder=file.parent)
     if config is None or problems:
         exit_with(in_order(problems, document), file)
     return config

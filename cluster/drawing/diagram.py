@@ -20,7 +20,7 @@ CLIENT = ""
 MODELS: frozenset[Group] = frozenset({"model", "remote"})
 # What a node does with a request decides its colour; a kind that is not listed lets every request through.
 _GROUPS: dict[str, Group] = {
-    **dict.fromkeys(("switch", "split", "canary"), "choice"),
+    **dict.fromkeys(("switch", "split", "canary", "brown-out"), "choice"),
     **dict.fromkeys(("fallback", "cascade", "hedge", "ensemble", "longform"), "chain"),
 }
 

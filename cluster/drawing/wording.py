@@ -19,6 +19,7 @@ from deployments.strict import Loc
 
 _MINUTE_S, _HOUR_S = 60, 3600
 _OTHERWISE = "otherwise"
+_BROWN_OUT = "brown-out"
 
 
 def options(spec: KindSpec) -> list[str]:
@@ -31,6 +32,8 @@ def label(spec: KindSpec, loc: Loc) -> str:
     kind, section = kind_of(spec), spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
     if len(loc) == 1:
         return "" if loc[0] == kind else _role(spec, str(loc[0]))
+    if kind == _BROWN_OUT:
+        return "in a brown-out"
     entries, at = section.get(str(loc[0])), loc[1]
     if isinstance(entries, Mapping):
         return _weight(entries, str(at))

@@ -12,12 +12,14 @@ from deployments.signals import ReplicaSignals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineInfo:
-    """What an engine turned out to be once it had started."""
+    """What an engine turned out to be once it had started; a step computes ``batched_tokens`` at most, if known."""
 
     model: str
     max_model_len: int
     slots: int
     kv_tokens: int
+    batched_tokens: int = 0
+    block_tokens: int = 16
 
 
 class Engine(Protocol):

@@ -13,6 +13,7 @@ from deployments.engines.base import EngineInfo
 from deployments.engines.histogram import LatencyHistogram
 from deployments.engines.stages import OnStage, StageClock, ignore
 from deployments.engines.startup import Startup
+from deployments.engines.step_sums import StepSums
 from deployments.engines.synthetic_batch import Batch, step_seconds
 from deployments.engines.synthetic_front import Front
 from deployments.engines.synthetic_spec import SyntheticSpec
@@ -57,12 +58,13 @@ class SyntheticEngine:
         self._work = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._broken: str | None = "the engine has not been started"
-        self._stepped_s = clock()
+        self._stepped_s = self._ended_s = clock()
         self._prompt_tokens = 0
         self._generated_tokens = 0
         self._aborted = 0
         self._ttft = LatencyHistogram()
         self._inter_token = LatencyHistogram()
+        self._steps = StepSums()
 
     async def start(self) -> EngineInfo:
         """Take the start-up time of the spec, half of it loading and half warming, then begin to step."""
@@ -82,6 +84,7 @@ class SyntheticEngine:
             max_model_len=self._spec.max_model_len,
             slots=self._spec.slots,
             kv_tokens=self._spec.kv_tokens,
+            batched_tokens=self._spec.prefill_tokens_per_step,
         )
 
     async def generate(self, request: Request, context: Context) -> AsyncIterator[Frame]:
@@ -152,6 +155,11 @@ class SyntheticEngine:
             inter_token=self._inter_token.read(),
             adapters=self._adapters.names(),
             startup=self._startup.read(),
+            queued_prompt_tokens=sum(sequence.context for sequence in self._batch.waiting),
+            remaining_tokens=sum(stream.sequence.output_tokens - stream.sequence.generated for stream in self._streams),
+            kv_tokens=self._spec.kv_tokens,
+            batched_tokens=self._spec.prefill_tokens_per_step,
+            steps=self._steps.read(),
         )
 
     def _accept(self, stream: Stream) -> None:
@@ -167,6 +175,7 @@ class SyntheticEngine:
             if not self._streams:
                 self._work.clear()
                 await self._work.wait()
+                self._ended_s = self._clock()
             self._stepped_s = self._clock()
             await self._step()
             if self._generated_past(self._spec.faults.die_after_tokens):
@@ -183,7 +192,15 @@ class SyntheticEngine:
             by_sequence[sequence].scheduled(now_s)
         noise = self._rng.gauss(0.0, 1.0) if self._spec.step.noise else 0.0
         await self._sleep(step_seconds(self._spec, step, noise))
-        now_s = self._clock()
+        began_s, now_s = self._ended_s, self._clock()
+        self._ended_s = now_s
+        self._steps.add(
+            now_s - began_s,
+            prefill=step.prefill_tokens,
+            prefill_context=step.prefill_context,
+            sequences=step.sequences,
+            kv=step.kv_tokens,
+        )
         for sequence in self._batch.finish(step):
             self._emit(by_sequence[sequence], now_s)
 

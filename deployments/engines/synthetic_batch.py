@@ -30,11 +30,17 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one step does: the tokens it prefills, the sequences in it, and those that gain a token at its end."""
+    """What one step does: the tokens it prefills, the sequences that decode, and those that gain a token at its end.
+
+    ``prefill_context`` sums up, over the prefilled tokens, how many tokens come before each (half of its chunk, on
+    average, among them); ``kv_tokens`` are those that the decoding sequences attend to.
+    """
 
     prefill_tokens: int
     sequences: int
     emitting: tuple[Sequence, ...]
+    prefill_context: float = 0.0
+    kv_tokens: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,9 +74,16 @@ class Batch:
         """Preempt, admit and prefill, in this order; ``finish`` applies the tokens once the step's time is over."""
         self._preempt()
         self._admit()
-        prefilled = self._prefill()
+        decoding = [sequence.context for sequence in self.running if sequence.prefilled == sequence.context]
+        prefilled, context = self._prefill()
         emitting = tuple(sequence for sequence in self.running if sequence.prefilled == sequence.context)
-        return Step(prefill_tokens=prefilled, sequences=len(self.running), emitting=emitting)
+        return Step(
+            prefill_tokens=prefilled,
+            sequences=len(decoding),
+            emitting=emitting,
+            prefill_context=context,
+            kv_tokens=sum(decoding),
+        )
 
     def finish(self, step: Step) -> list[Sequence]:
         """Give each emitting sequence that is still here its token and return them; complete ones leave the batch."""
@@ -97,18 +110,24 @@ class Batch:
                 return
             self.running[self.waiting.popleft()] = None
 
-    def _prefill(self) -> int:
-        budget = self.prefill_tokens_per_step
+    def _prefill(self) -> tuple[int, float]:
+        budget, context = self.prefill_tokens_per_step, 0.0
         for sequence in self.running:
             # The newest token's entry is written by the decode step itself, at no extra cost.
             taken = min(budget, sequence.context - sequence.prefilled)
+            context += taken * (sequence.prefilled + taken / 2)
             sequence.prefilled += taken
             budget -= taken
-        return self.prefill_tokens_per_step - budget
+        return self.prefill_tokens_per_step - budget, context
 
 
 def step_seconds(spec: SyntheticSpec, step: Step, noise: float = 0.0) -> float:
     """Return how long *step* takes; *noise* is a draw from the standard normal distribution."""
     model = spec.step
-    work_us = model.per_prefill_token_us * step.prefill_tokens + model.per_sequence_us * step.sequences
+    work_us = (
+        model.per_prefill_token_us * step.prefill_tokens
+        + model.per_prefill_context_us * step.prefill_context
+        + model.per_sequence_us * step.sequences
+        + model.per_kv_token_us * step.kv_tokens
+    )
     return (model.base_ms / 1e3 + work_us / 1e6) * max(0.0, 1.0 + model.noise * noise) * spec.faults.slow

@@ -12,14 +12,18 @@ class _Section(BaseModel):
 
 
 class StepTime(_Section):
-    """How long one engine step takes: base + prefill tokens + sequences in the batch, times a seeded noise.
+    """How long one engine step takes: base + prefill tokens + sequences that decode, times a seeded noise.
 
-    ``noise`` is the standard deviation of a factor around 1. The defaults resemble a 135M model on two cores.
+    ``per_prefill_context_us`` is per prompt token and token before it that it attends to, ``per_kv_token_us`` per token
+    in the cache of the sequences that decode: as in the step model of an engine's profile. ``noise`` is the standard
+    deviation of a factor around 1. The defaults resemble a 135M model on two cores.
     """
 
     base_ms: float = Field(default=20.0, ge=0)
     per_prefill_token_us: float = Field(default=150.0, ge=0)
     per_sequence_us: float = Field(default=500.0, ge=0)
+    per_prefill_context_us: float = Field(default=0.0, ge=0)
+    per_kv_token_us: float = Field(default=0.0, ge=0)
     noise: float = Field(default=0.0, ge=0, le=1)
 
 

@@ -15,6 +15,7 @@ from deployments.engines.last_words import LastWords
 from deployments.engines.stages import OnStage, StageClock, ignore
 from deployments.engines.startup import Startup, notes
 from deployments.engines.vllm_adapters import VllmAdapters
+from deployments.engines.vllm_backlog import backlog
 from deployments.engines.vllm_call import VllmCall
 from deployments.engines.vllm_load import Load
 from deployments.engines.vllm_serving import VllmServing
@@ -60,7 +61,7 @@ class VllmEngine:
         self._serving: VllmServing | None = None
         self._loader: VllmAdapters | None = None
         self._adapters = AdapterSet(settings.name)
-        self._slots = 0
+        self._info: EngineInfo | None = None
         self._stopped = False
 
     async def start(self) -> EngineInfo:
@@ -142,6 +143,8 @@ class VllmEngine:
         # An aborted sequence leaves the batch without a step, and so without a report: the client knows it is gone.
         unfinished = 0 if self._core is None else self._core.unfinished()
         running = min(load.running, unfinished)
+        states = () if self._core is None else self._core.llm.output_processor.request_states.values()
+        queued_prompt_tokens, remaining_tokens = backlog(states, unfinished - running)
         return ReplicaSignals(
             pool=self._pool,
             replica=self._replica,
@@ -150,7 +153,7 @@ class VllmEngine:
             stage_since_s=self._stage.since_s,
             running=running,
             waiting=unfinished - running,
-            slots=self._slots,
+            slots=0 if self._info is None else self._info.slots,
             kv_used=load.kv_used if unfinished else 0.0,
             prompt_tokens_total=load.prompt_tokens,
             generated_tokens_total=load.generated_tokens,
@@ -164,6 +167,11 @@ class VllmEngine:
             inter_token=load.inter_token.read(),
             adapters=self._adapters.names(),
             startup=self._startup.read(),
+            queued_prompt_tokens=queued_prompt_tokens,
+            remaining_tokens=remaining_tokens,
+            kv_tokens=0 if self._info is None else self._info.kv_tokens,
+            batched_tokens=0 if self._info is None else self._info.batched_tokens,
+            steps=load.steps.sums.read(),
         )
 
     async def _start(self) -> EngineInfo:
@@ -176,8 +184,8 @@ class VllmEngine:
         self._startup.ended("serving")
         if arguments.enable_lora:
             self._loader = VllmAdapters(self._name, self._serving.models, self._core.llm)
-        info = self._core.info(self._name)
-        self._slots = info.slots
+        self._info = info = self._core.info(self._name)
+        self._load.steps.kv_tokens, self._load.steps.block_tokens = info.kv_tokens, info.block_tokens
         self._stage.enter("warming")
         await self._warm_up(self._serving.endpoints)
         self._startup.ended("warm_up")

@@ -47,6 +47,8 @@ class Core:
             max_model_len=self.config.model_config.max_model_len,
             slots=self.config.scheduler_config.max_num_seqs,
             kv_tokens=(cache.num_gpu_blocks or 0) * cache.block_size,
+            batched_tokens=self.config.scheduler_config.max_num_batched_tokens,
+            block_tokens=cache.block_size,
         )
 
     def unfinished(self) -> int:
@@ -102,13 +104,16 @@ def build(
     before = set(multiprocessing.active_children()) - ({fitting.process} if fitting else set())
     with inherited({**environment, **last_words.environment(DEFAULT_LOGGING_CONFIG)}), handed_to(fitting):
         config = _configured(arguments)
+        # Without the details nobody knows how many prompt tokens a step computed.
+        told = config.observability_config.enable_logging_iteration_details
+        config.observability_config.enable_logging_iteration_details = True
         llm = WatchedLLM(
             config,
             executor_class=_executor(config),
             log_stats=True,
             usage_context=UsageContext.OPENAI_API_SERVER,
             log_requests=arguments.enable_log_requests,
-            stat_loggers=[lambda *_: LoadLogger(load)],
+            stat_loggers=[lambda *_: LoadLogger(load, told=told)],
         )
     return Core(llm, config, tuple(set(multiprocessing.active_children()) - before))
 

@@ -10,6 +10,7 @@ from typing import Any
 from vllm.v1.metrics.loggers import StatLoggerBase
 
 from deployments.engines.histogram import LatencyHistogram
+from deployments.engines.vllm_steps import VllmSteps
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,13 +30,17 @@ class Load:
     accepted: int = 0
     ttft: LatencyHistogram = field(default_factory=LatencyHistogram)
     inter_token: LatencyHistogram = field(default_factory=LatencyHistogram)
+    steps: VllmSteps = field(default_factory=VllmSteps)
 
 
 class LoadLogger(StatLoggerBase):  # type: ignore[misc]
-    """A stat logger that vLLM calls after every step; it joins the default ones, it does not replace them."""
+    """A stat logger that vLLM calls after every step; it joins the default ones, it does not replace them.
 
-    def __init__(self, load: Load, clock: Callable[[], float] = time.monotonic) -> None:
-        self._load = load
+    Unless *told*, it keeps the details of each step from the others, which would log a line of them.
+    """
+
+    def __init__(self, load: Load, *, told: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._load, self._told = load, told
         self._clock = clock
 
     def record(self, scheduler_stats: Any, iteration_stats: Any, *_: Any, **__: Any) -> None:
@@ -51,6 +56,9 @@ class LoadLogger(StatLoggerBase):  # type: ignore[misc]
             if (guessed := scheduler_stats.spec_decoding_stats) is not None:
                 load.drafted += guessed.num_draft_tokens
                 load.accepted += guessed.num_accepted_tokens
+            load.steps.step(scheduler_stats, iteration_stats, load.stepped_s)
+            if not self._told:
+                scheduler_stats.iteration_details = None
         if iteration_stats is not None:
             load.prompt_tokens += iteration_stats.num_prompt_tokens
             load.generated_tokens += iteration_stats.num_generation_tokens

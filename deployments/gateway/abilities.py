@@ -37,9 +37,14 @@ def pool_gives(family: str, media: MediaSpec) -> Capabilities:
 
 def abilities(settings: GatewaySettings) -> dict[str, frozenset[Endpoint]]:
     """Return the endpoints of every model and of every graph node, by what the node's kind makes of its targets'."""
-    known = Composition({name: _gives(model) for name, model in settings.models.items()}, settings.graph)
+    known = composition(settings)
     names = (*settings.models, *settings.graph)
     return {name: frozenset(one for one in SURFACES if one in known.gives(name)) for name in names}
+
+
+def composition(settings: GatewaySettings) -> Composition:
+    """Return what every model and every graph node gives."""
+    return Composition({name: _gives(model) for name, model in settings.models.items()}, settings.graph)
 
 
 def _gives(model: ModelEntry) -> Capabilities:

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-import msgspec
-from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
 from starlette.routing import Route
 
 from deployments.adapters import AdapterOutcome, inside, is_adapter_name, served_name, split_name
-from deployments.errors import DeadlineExceeded, Forbidden, Invalid, ServingError, TimedOut, Unauthorized, UnknownModel
-from deployments.gateway.admin_guard import admit
-from deployments.gateway.body import read_json
+from deployments.errors import Forbidden, Invalid, TimedOut, UnknownModel
 from deployments.gateway.checked import Body, NonEmpty, checked, wrong
 from deployments.gateway.gateway import Gateway
+from deployments.gateway.guarded import admin_body, guarded
 from deployments.gateway.settings import GatewaySettings
-from deployments.gateway.wire_errors import error_response
 from deployments.strict import nearest
-from deployments.telemetry.logs import event
 
 WITHIN_S = 120.0
-_READ_S = 30.0
-_MAX_BODY = 64 * 2**10
 
 
 class AdapterAdmin(Protocol):
@@ -55,7 +46,7 @@ def admin_routes(gateway: Gateway, admin: AdapterAdmin) -> list[Route]:
 
     async def load(http: HttpRequest) -> dict[str, Any]:
         settings = gateway.live.settings
-        asked = checked(await _body(http), _Load)
+        asked = checked(await admin_body(http), _Load)
         pool, adapter = _named(asked, settings)
         await _check_place(asked.lora_path, settings)
         outcome = await admin.load(pool, adapter, asked.lora_path, min(WITHIN_S, settings.request_timeout))
@@ -63,45 +54,18 @@ def admin_routes(gateway: Gateway, admin: AdapterAdmin) -> list[Route]:
 
     async def unload(http: HttpRequest) -> dict[str, Any]:
         settings = gateway.live.settings
-        pool, adapter = _named(checked(await _body(http), _Unload), settings)
+        pool, adapter = _named(checked(await admin_body(http), _Unload), settings)
         outcome = await admin.unload(pool, adapter, min(WITHIN_S, settings.request_timeout))
         return _told(outcome, served_name(pool, adapter), "unloaded")
 
     return [
-        Route("/v1/load_lora_adapter", _guarded(gateway, "load_lora_adapter", load), methods=["POST"]),
-        Route("/v1/unload_lora_adapter", _guarded(gateway, "unload_lora_adapter", unload), methods=["POST"]),
+        Route("/v1/load_lora_adapter", guarded(gateway, "load_lora_adapter", load, _logged), methods=["POST"]),
+        Route("/v1/unload_lora_adapter", guarded(gateway, "unload_lora_adapter", unload, _logged), methods=["POST"]),
     ]
 
 
-def _guarded(
-    gateway: Gateway, action: str, run: Callable[[HttpRequest], Awaitable[dict[str, Any]]]
-) -> Callable[[HttpRequest], Awaitable[Response]]:
-    """Admit first, before anything of the body is read; every attempt is logged, the token never."""
-
-    async def handle(http: HttpRequest) -> Response:
-        try:
-            await asyncio.to_thread(admit, http.headers.get("authorization"), gateway.live.settings.admin)
-            answer = await run(http)
-        except ServingError as error:
-            event("admin", logging.WARNING, action=action, request_id=http.state.request_id, outcome=error.code)
-            response = error_response(error)
-            if isinstance(error, Unauthorized):
-                response.headers["www-authenticate"] = "Bearer"
-            return response
-        except ClientDisconnect:
-            return Response(status_code=499)
-        event("admin", action=action, request_id=http.state.request_id, outcome="ok", adapter=answer["lora_name"])
-        return Response(msgspec.json.encode(answer), media_type="application/json")
-
-    return handle
-
-
-async def _body(http: HttpRequest) -> dict[str, Any]:
-    try:
-        async with asyncio.timeout(_READ_S):
-            return await read_json(http, _MAX_BODY)
-    except TimeoutError as error:
-        raise DeadlineExceeded("the body did not arrive in time") from error
+def _logged(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"adapter": answer["lora_name"]}
 
 
 def _named(asked: _Unload, settings: GatewaySettings) -> tuple[str, str]:

@@ -30,11 +30,11 @@ def admit(authorization: str | None, settings: AdminSettings, environ: Mapping[s
 def _token(settings: AdminSettings, environ: Mapping[str, str]) -> str:
     if not settings.named:
         raise Forbidden(
-            "adapters cannot be changed at run time: turn it on by gateway.admin.token_env, the name of an environment "
-            "variable with a token, or token_file"
+            "the admin routes are off: turn them on by gateway.admin.token_env, the name of an environment variable "
+            "with a token, or token_file"
         )
     if why := fault(settings, environ):
-        raise Forbidden(f"adapters cannot be changed at run time: for the gateway, {why}")
+        raise Forbidden(f"the admin routes are off: for the gateway, {why}")
     return _found(settings, environ)
 
 

@@ -20,6 +20,7 @@ from deployments.gateway.error_formats import format_at
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.listing import listed
 from deployments.gateway.openapi import document
+from deployments.gateway.scale_admin import ScalingAdmin, scale_routes
 from deployments.gateway.versions import versions
 from deployments.gateway.wire_errors import error_response
 from deployments.telemetry.metrics import CONTENT_TYPE
@@ -27,14 +28,15 @@ from deployments.telemetry.metrics import CONTENT_TYPE
 _NOT_READY = 503
 
 
-def build_app(gateway: Gateway, admin: AdapterAdmin | None = None) -> Starlette:
-    """Return the application that serves *gateway*; without *admin* it has no admin routes."""
+def build_app(gateway: Gateway, admin: AdapterAdmin | None = None, scaling: ScalingAdmin | None = None) -> Starlette:
+    """Return the application that serves *gateway*; without *admin* and *scaling* it has no such routes."""
     app = Starlette(
         routes=[
             *routes(gateway),
             *_lookups(gateway),
             *_operations(gateway),
             *(admin_routes(gateway, admin) if admin is not None else ()),
+            *(scale_routes(gateway, scaling) if scaling is not None else ()),
         ],
         middleware=[Middleware(Edge)],
         exception_handlers={HTTPException: _wrong_address},

@@ -47,6 +47,7 @@ def endpoint(gateway: Gateway, kind: Endpoint) -> Callable[[HttpRequest], Awaita
 
     async def handle(http: HttpRequest) -> ASGIApp:
         exchange = Exchange(http.state.request_id, kind, gateway.clock)
+        await gateway.turnstile.passed()
         try:
             return await _answer(gateway, exchange, http)
         except ServingError as error:

@@ -11,22 +11,24 @@ from pathlib import Path
 
 from deployments.adapters import served_name
 from deployments.errors import UnknownModel
-from deployments.gateway.abilities import abilities
+from deployments.gateway.abilities import abilities, composition
 from deployments.gateway.fingerprint import fingerprint
 from deployments.gateway.readiness import Readiness, judge, missing_at_start
 from deployments.gateway.settings import GatewaySettings
+from deployments.gateway.turnstile import Turnstile
 from deployments.graph.background import Background
 from deployments.graph.compile import compile_graph
 from deployments.graph.node import Node, stack
 from deployments.graph.transport import Transport
 from deployments.graph.wiring import Wiring
 from deployments.layers.deadline import deadline
+from deployments.nodes.brown_out.moved import with_moved
 from deployments.nodes.canary.tally import canary_reports
 from deployments.nodes.model import ModelNode
 from deployments.remote.model import RemoteModel
 from deployments.remote.transport import Remotes, RemoteTransport
 from deployments.request import Endpoint
-from deployments.signals import FleetView, GatewaySignals
+from deployments.signals import FleetView, GatewaySignals, PoolState
 from deployments.strict import nearest
 from deployments.telemetry.breakers import BreakerCollector
 from deployments.telemetry.canaries import CanaryCollector
@@ -34,6 +36,7 @@ from deployments.telemetry.demand import Demand
 from deployments.telemetry.metrics import Metrics
 from deployments.telemetry.records import Keep
 from deployments.telemetry.records_writer import RecordWriter
+from deployments.telemetry.scaling import ScalingCollector
 from deployments.telemetry.startup import StartupCollector
 from deployments.telemetry.traces import Traces
 
@@ -97,7 +100,8 @@ class Gateway:
         self.started_at_s = int(utc_now().timestamp())
         self._transport = transport
         self._fleet = fleet
-        self._demand = Demand(clock, self.metrics.first_token_by_edge)
+        self._demand = Demand(clock, self.metrics.first_token_by_edge, self._pool)
+        self.turnstile = Turnstile()
         self._background = Background()
         self._remotes = Remotes(clock)
         self._memory: dict[str, object] = {}
@@ -105,6 +109,7 @@ class Gateway:
         self._view: FleetView | None = None
         self._seen_ready = False
         self.metrics.registry.register(CanaryCollector(self._last_view))
+        self.metrics.registry.register(ScalingCollector(self._last_view))
         self.live = self._compile(settings)
 
     def reconfigure(self, settings: GatewaySettings) -> None:
@@ -116,7 +121,7 @@ class Gateway:
         return GatewaySignals(
             gateway=self.name,
             at_s=now_s,
-            pools=self._demand.read(),
+            pools=with_moved(self._demand.read(), self._memory),
             settings=self.live.fingerprint,
             canaries=canary_reports(self.live.settings.graph, self._memory),
         )
@@ -137,6 +142,10 @@ class Gateway:
         await self._background.close()
         await self._remotes.close()
         await asyncio.to_thread(self._records.close)
+
+    def _pool(self, name: str) -> PoolState | None:
+        view = self._last_view()
+        return view.pools.get(name) if view is not None else None
 
     def _last_view(self) -> FleetView | None:
         """Return the controller's last word.
@@ -163,6 +172,7 @@ class Gateway:
             shadowed=self.metrics.shadowed,
             memory=self._memory,
             identity=settings.identity,
+            gives=composition(settings).gives,
         )
         remotes: dict[str, RemoteModel] = {}
         transport = RemoteTransport(remotes, self._transport)

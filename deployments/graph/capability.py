@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from deployments.request import Endpoint
 from deployments.strict import Loc
@@ -16,6 +16,7 @@ Capability = Endpoint | Feature
 Capabilities = frozenset[Capability]
 
 NOTHING: Capabilities = frozenset()
+EVERYTHING: Capabilities = frozenset((*get_args(Endpoint), *get_args(Feature)))
 
 _TOLD: Mapping[Capability, str] = {
     "text": "text",

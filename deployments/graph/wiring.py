@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 
 from deployments.errors import ServingError
 from deployments.graph.background import Background
+from deployments.graph.capability import EVERYTHING, Capabilities
 from deployments.graph.meters import Meters, Unmetered
 from deployments.graph.node import Node
 from deployments.request import Context
@@ -65,6 +66,11 @@ def same(name: str) -> str:
     return name
 
 
+def everything(name: str) -> Capabilities:  # noqa: ARG001
+    """Know nothing of what is behind a name: it is taken to give all there is."""
+    return EVERYTHING
+
+
 def no_node(name: str) -> Node:
     """Know no other node."""
     raise LookupError(f"there is no node {name!r} before the graph is compiled")
@@ -81,7 +87,8 @@ class Wiring:
 
     ``clock`` is monotonic and the one of ``Context.deadline_s``; ``fleet`` returns the controller's last word;
     ``memory`` holds, by name, what nodes have learned and what survives a new graph (breakers, latencies, counts);
-    ``identity`` tells what answers under a name, and so for how long what was learned of it holds.
+    ``identity`` tells what answers under a name, and so for how long what was learned of it holds; ``gives`` what it
+    gives.
     """
 
     node: Callable[[str], Node] = no_node
@@ -96,6 +103,7 @@ class Wiring:
     shadowed: ShadowObserver = unnoticed
     memory: dict[str, object] = field(default_factory=dict)
     identity: Callable[[str], str] = same
+    gives: Callable[[str], Capabilities] = everything
 
     def remembered(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
         """Return what was remembered under *name*, or remember something new when it is nothing of that *kind*."""

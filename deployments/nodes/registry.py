@@ -8,6 +8,7 @@ from deployments.graph.kind import Kind
 from deployments.nodes import deadline
 from deployments.nodes.admission import kind as admission
 from deployments.nodes.batch import kind as batch
+from deployments.nodes.brown_out import kind as brown_out
 from deployments.nodes.canary import kind as canary
 from deployments.nodes.cascade import kind as cascade
 from deployments.nodes.coalesce import kind as coalesce
@@ -32,6 +33,7 @@ KINDS: Mapping[str, Kind] = {
     "record": record.KIND,
     "shadow": shadow.KIND,
     "canary": canary.KIND,
+    "brown-out": brown_out.KIND,
     "coalesce": coalesce.KIND,
     "admission": admission.KIND,
     "batch": batch.KIND,

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
-import ray
-
 from deployments.adapters import AdapterOutcome
-from deployments.errors import Rejected
+from deployments.pool.controller_call import ask
 
 GRACE_S = 15.0
 
@@ -28,13 +23,5 @@ class AdapterOrders:
         return await self._ask("unload_adapter", within_s, pool, adapter)
 
     async def _ask(self, method: str, within_s: float, *arguments: str) -> AdapterOutcome:
-        name, namespace = self._controller
-        try:
-            async with asyncio.timeout(within_s + GRACE_S):
-                # Looking an actor up blocks its caller, and waits long while the cluster's head is away.
-                controller: Any = await asyncio.to_thread(ray.get_actor, name, namespace)
-                outcome: AdapterOutcome = await getattr(controller, method).remote(*arguments, within_s)
-        except (ray.exceptions.RayError, ValueError, TimeoutError) as error:
-            told = "the fleet controller does not answer; it restarts by itself within seconds: ask again"
-            raise Rejected(told, retry_after_s=5.0) from error
+        outcome: AdapterOutcome = await ask(self._controller, method, *arguments, within_s, within_s=within_s + GRACE_S)
         return outcome

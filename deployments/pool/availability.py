@@ -5,7 +5,7 @@ from __future__ import annotations
 from deployments.errors import NoReplica
 from deployments.signals import FleetView
 
-# A pool whose replicas are all gone heals by loading a model again: tens of seconds, seldom less.
+# A pool whose replicas are all gone heals by loading a model again: tens of seconds, seldom less. Where nobody knows.
 HEALING_RETRY_AFTER_S = 15.0
 # Whoever asks again is answered by the graph of now, which leads to pools that are there.
 GONE_RETRY_AFTER_S = 1.0
@@ -28,5 +28,11 @@ def refusal(pool: str, view: FleetView | None) -> NoReplica | None:
         return None
     return NoReplica(
         f"no replica of {pool} is ready ({state.starting} starting, {state.target} wanted)",
-        retry_after_s=HEALING_RETRY_AFTER_S,
+        retry_after_s=state.ready_in_s or HEALING_RETRY_AFTER_S,
     )
+
+
+def waking_s(pool: str, view: FleetView | None) -> float | None:
+    """Return about how long a pool without a ready replica still needs, None where that is unknown or over."""
+    state = view.pools.get(pool) if view is not None else None
+    return None if state is None or state.ready else state.ready_in_s

@@ -1,13 +1,13 @@
 """How long a replica gathers frames before it sends them: adaptive coalescing.
 
 Every message to a gateway becomes one write a stream there, so the spacing grows with the number of streams: a few get
-every token at once, many share the cost of a write between two or three tokens. First tokens and ends never wait.
+every token at once, many share the cost of a write between tokens. First tokens and ends never wait.
 """
 
 from __future__ import annotations
 
 PER_STREAM_S = 0.000_32
-LONGEST_S = 0.040
+LONGEST_S = 0.030
 SETTLE_PER_STREAM_S = 0.000_05
 LONGEST_SETTLE_S = 0.002
 

@@ -17,6 +17,7 @@ import ray
 from ray import serve
 
 from deployments.adapters import AdapterOrder
+from deployments.collection import collect_seldom
 from deployments.engines.base import Engine
 from deployments.engines.launch import build_engine
 from deployments.engines.startup import process_began_s
@@ -70,6 +71,7 @@ class EngineReplica:
         info = await engine.start()
         self._adapters.attach(engine)
         self._engine, self._slots, self._kv_tokens = engine, info.slots, info.kv_tokens
+        collect_seldom()
         self._enter("ready")
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:

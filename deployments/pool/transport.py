@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
 
 import msgspec
 
 from deployments.errors import DeadlineExceeded, EngineFailed, NoReplica, NotFound, Overloaded, ServingError
-from deployments.pool.availability import refusal
+from deployments.pool.availability import refusal, waking_s
 from deployments.pool.failover import Course, Failover
 from deployments.pool.link import Link
 from deployments.pool.links import Links
+from deployments.pool.parking import staying
 from deployments.pool.picker import Picker
 from deployments.request import Context, Frame, Request
 from deployments.signals import FleetView
@@ -92,13 +93,18 @@ class PoolTransport:
             if able:
                 chosen = course.preferred([link.place.replica for link in able])
                 sound = [link for link in able if link.place.replica in chosen]
-                return self._picker.pick(sound, request, context), waited_s
+                return self._picker.pick(staying(sound, self._parked(pool)), request, context), waited_s
             now_s = self._clock()
             waited_s = now_s - began_s
             # A pool that has to start first is not one whose replicas lack something.
             lacking_since_s = (lacking_since_s or now_s) if links or request.replica else None
             self._give_up(pool, request, context, lacking_s=now_s - (lacking_since_s or now_s))
             await self._links.change(PATIENCE_S)
+
+    def _parked(self, pool: str) -> Collection[str]:
+        view = self._view()
+        state = view.pools.get(pool) if view is not None else None
+        return state.parked if state is not None else ()
 
     def _give_up(self, pool: str, request: Request, context: Context, *, lacking_s: float) -> None:
         """Raise what the client is told when waiting makes no sense, or not any longer.
@@ -107,7 +113,8 @@ class PoolTransport:
         """
         view = self._view()
         if context.deadline_s <= self._clock():
-            raise DeadlineExceeded("the request's time was over before a replica took it")
+            told = "the request's time was over before a replica took it"
+            raise DeadlineExceeded(told, retry_after_s=waking_s(pool, view))
         if request.replica and (lacking_s > LACKING_PATIENCE_S or not _listed(view, pool, request.replica)):
             raise NotFound(f"the replica of {pool} that kept this is gone, and what it kept with it")
         if request.adapter and lacking_s > LACKING_PATIENCE_S:

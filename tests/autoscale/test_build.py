@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
 from autoscale.build import Sight, build
+from autoscale.capacity.profile import EngineLimits, EngineProfile
+from autoscale.capacity.step_model import StepModel
 from autoscale.fleet import PoolFleet
+from autoscale.hardware import Hardware, Inventory, Node
 from autoscale.heard import Heard, Reports
 from autoscale.pools import PoolSettings
+from autoscale.running_totals import PoolTotals
 from autoscale.served import Served, ServedPool, ServedReplica, ServedState
-from deployments.signals import GatewaySignals, PoolDemand, ReplicaSignals, Stage
+from deployments.signals import ClassDemand, GatewaySignals, PoolDemand, ReplicaSignals, Stage
+from deployments.totals import StepTotals
 from tests.autoscale.builders import NOW_S, gateway_signals, histogram, replica_signals
 
 DENSE = PoolSettings(
@@ -157,3 +163,65 @@ def test_a_pool_that_serve_does_not_know_is_not_sized() -> None:
     """Nothing is decided about what is not deployed."""
     view = Served(at_s=NOW_S, pools={})
     assert build([DENSE], Reports(), view, SIGHT).pools == {}
+
+
+def test_totals_lengths_and_classes_reach_the_fleet() -> None:
+    """What waits now comes from the newest reports, what has come from everyone who ever counted."""
+    totals = {"dense": PoolTotals(arrivals=40, judged=30, within=29, classes={"paid": 12})}
+    paid = {"paid": ClassDemand(in_flight=2, held=1, arrivals_total=3)}
+    gateway = [
+        Heard(at_s=NOW_S, signals=gateway_signals(dense=PoolDemand(held=1, held_prompt_tokens=700, classes=paid)))
+    ]
+    reports = Reports(replicas=heard(replica_signals()), gateways={"g0": gateway}, totals=totals)
+    demand = build([DENSE], reports, served(known()), SIGHT).pools["dense"].demand
+    assert demand is not None
+    assert (demand.arrivals_total, demand.judged_total, demand.within_total) == (40, 30, 29)
+    assert demand.held_prompt_tokens == 700
+    assert demand.classes == {"paid": ClassDemand(in_flight=2, held=1, arrivals_total=12)}
+
+
+def test_a_replica_tells_its_steps_its_work_and_what_its_start_took() -> None:
+    """Asked for a hundred seconds ago, ready for forty: sixty to start."""
+    steps = StepTotals(seconds=(1.0, 0, 0, 0, 0))
+    told = replica_signals(stage_since_s=NOW_S - 40, steps=steps, queued_prompt_tokens=50, remaining_tokens=900)
+    replica = dense(served(known()), heard(told)).replicas[0]
+    assert (replica.requested_s, replica.startup_s, replica.steps) == (NOW_S - 100, 60.0, steps)
+    assert replica.load is not None
+    assert (replica.load.queued_prompt_tokens, replica.load.remaining_tokens) == (50, 900)
+    assert dense(served(known(state="starting")), heard(told)).replicas[0].startup_s is None
+
+
+def test_engines_know_their_sizes_better_than_the_configuration_and_that_better_than_the_profile() -> None:
+    """Each size from the best source that has it."""
+    step = StepModel(base_s=0.01, prefill_token_s=0, prefill_context_s=0, sequence_s=0, kv_token_s=0)
+    measured = EngineLimits(slots=99, batched_tokens=2048, kv_tokens=5000)
+    profile = EngineProfile(model="m", hardware="cpu", step=step, limits=measured)
+    settings = DENSE.model_copy(update={"profile": profile, "limits": EngineLimits(kv_tokens=6000)})
+    reports = Reports(replicas=heard(replica_signals(batched_tokens=512)), gateways=QUIET_GATEWAY)
+    pool = build([settings], reports, served(known()), SIGHT).pools["dense"]
+    assert (pool.limits.slots, pool.limits.batched_tokens, pool.limits.kv_tokens) == (99, 512, 6000)
+    assert pool.profile == profile
+
+
+def test_what_is_configured_of_a_pool_and_the_hardware_reach_the_fleet() -> None:
+    """Policies see what the arbiter needs."""
+    machines = Inventory(nodes=(Node(node="n", gpus=8),))
+    hardware = Hardware(kind="H100", gpus=2)
+    settings = DENSE.model_copy(update={"hardware": hardware, "priority": 3, "stand_ins": ("moe",)})
+    reports = Reports(gateways=QUIET_GATEWAY)
+    sight = replace(SIGHT, inventory=machines, brown_out={"dense": 0.25})
+    fleet = build([settings], reports, served(), sight)
+    pool = fleet.pools["dense"]
+    assert (pool.hardware, pool.priority, pool.stand_ins, pool.brown_out) == (hardware, 3, ("moe",), 0.25)
+    assert fleet.inventory == machines
+
+
+def test_settings_travel_as_plain_json() -> None:
+    """Their hardware, sizes and profile included; an unknown one is named."""
+    step = StepModel(base_s=0.01, prefill_token_s=0, prefill_context_s=0, sequence_s=0, kv_token_s=0)
+    profile = EngineProfile(model="m", hardware="cpu", step=step, limits=EngineLimits(slots=4))
+    told = {**DENSE.model_dump(mode="json"), "profile": asdict(profile), "hardware": {"kind": "H100", "gpus": 2.0}}
+    settings = PoolSettings(**json.loads(json.dumps(told)))
+    assert (settings.profile, settings.hardware) == (profile, Hardware(kind="H100", gpus=2.0))
+    with pytest.raises(ValueError, match=r"hardware\.gpu"):
+        PoolSettings(**{**told, "hardware": {"gpu": 1}})

@@ -110,7 +110,9 @@ def test_a_broken_policy_becomes_one_that_holds_and_is_counted() -> None:
 @pytest.mark.parametrize("down", ["0s", "20s"])
 def test_the_composed_policy_goes_up_at_once_and_down_after_its_hold(down: str) -> None:
     """A burst of work makes one replica two; when it ends the second stays for the hold and then goes."""
-    policy = compose(AutoscaleSpec.model_validate({"hold": {"down": down}, "queue": {"target_utilization": 0.5}}))
+    policy = compose(
+        AutoscaleSpec.model_validate({"policy": "queue", "hold": {"down": down}, "queue": {"target_utilization": 0.5}})
+    )
     hold_s = 20 if down == "20s" else 0
     target, sizes = 1, []
     for second in range(40):

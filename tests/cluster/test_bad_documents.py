@@ -113,13 +113,13 @@ BAD = {
     "a key nearly right": (
         model("replica: {min: 1}"),
         [
-            "models.dense.replica: is not a known key; did you mean replicas? known: adapters, drain, engine, failover, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
+            "models.dense.replica: is not a known key; did you mean replicas? known: adapters, cost_per_hour, drain, engine, failover, family, max_waiting, media, priority, profile, replicas, resources, runtime, slo, source, stands_in_for, synthetic",
         ],
     ),
     "a key like no other": (
         model("zzz: 1"),
         [
-            "models.dense.zzz: is not a known key; known: adapters, drain, engine, failover, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
+            "models.dense.zzz: is not a known key; known: adapters, cost_per_hour, drain, engine, failover, family, max_waiting, media, priority, profile, replicas, resources, runtime, slo, source, stands_in_for, synthetic",
         ],
     ),
     "a closed set": (
@@ -262,7 +262,7 @@ BAD = {
         model("synthetic: {slots: 0, step: {base_mss: 3}}"),
         [
             "models.dense.synthetic.slots: 0 is less than 1",
-            "models.dense.synthetic.step.base_mss: is not a known key; did you mean base_ms? known: base_ms, noise, per_prefill_token_us, per_sequence_us",
+            "models.dense.synthetic.step.base_mss: is not a known key; did you mean base_ms? known: base_ms, noise, per_kv_token_us, per_prefill_context_us, per_prefill_token_us, per_sequence_us",
         ],
     ),
     "sources": (
@@ -358,9 +358,24 @@ default: dense
     "the autoscaler": (
         model("") + "autoscale: {mode: on, interval: 0, holds: {}}\n",
         [
-            "autoscale.holds: is not a known key; did you mean hold? known: hold, interval, mode, policy, queue, stale_after, step",
+            "autoscale.holds: is not a known key; did you mean hold? known: approval, arbiter, brown_out, cost_ceiling_per_hour, gpus, hold, interval, inventory, machines, mode, policy, pools, queue, stale_after, step",
             "autoscale.interval: 0 is not greater than 0",
-            "autoscale.mode: \"on\" is not one of 'active' or 'advise'",
+            "autoscale.mode: \"on\" is not one of 'active', 'advise' or 'approve'",
+        ],
+    ),
+    "scaling policies": (
+        model("") + """\
+autoscale:
+  policy: {max: [quue, {hold-down: {window: 60s, of: {kv: {target: 160%}}}}]}
+  pools:
+    dens: {policy: queue}
+    dense: {policy: {cost-ceiling: {of: queue}, queue: {}}}
+""",
+        [
+            "autoscale.policy.max[0]: \"quue\" is not a kind of policy; did you mean queue? known: bounds, cost-ceiling, error-budget, hold-down, hold-up, kv, max, ongoing-requests, python, queue, queue-drain, schedule, sla, step-limit",
+            "autoscale.policy.max[1].hold-down.of.kv.target: \"160%\" is not a share between 0% and 100%, such as 5% or 0.05",
+            "autoscale.pools.dens: \"dens\" is not a model that engines here serve; did you mean dense? known: dense",
+            "autoscale.pools.dense.policy: {\"cost-ceiling\": {\"of\": \"queue\"}, \"queue\": {}} has 2 kinds: cost-ceiling, queue; keep one",
         ],
     ),
     "half a character where a schema looks": (
@@ -409,12 +424,12 @@ autoscale: {mode: sleepy}
 """,
         [
             "models.dense.engine.nope_x: is not an argument of vLLM's engine; none of its arguments is like it",
-            "models.dense.extra: is not a known key; known: adapters, drain, engine, failover, family, max_waiting, media, replicas, resources, runtime, slo, source, synthetic",
+            "models.dense.extra: is not a known key; known: adapters, cost_per_hour, drain, engine, failover, family, max_waiting, media, priority, profile, replicas, resources, runtime, slo, source, stands_in_for, synthetic",
             "models.dense.replicas.max: 1 is less than min (2)",
             "models.moe: 3 is not a mapping",
             "graph.auto.fallback[0]: \"nix\" is neither a model nor a graph node; known: auto, dense, moe",
             "default: \"nax\" is neither a model nor a graph node; known: auto, dense, moe",
-            "autoscale.mode: \"sleepy\" is not one of 'active' or 'advise'",
+            "autoscale.mode: \"sleepy\" is not one of 'active', 'advise' or 'approve'",
         ],
     ),
 }

@@ -34,7 +34,7 @@ def told(signals: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
             )
             for name in ("dense", "moe")
         ),
-        spec=AutoscaleSpec.model_validate(spec),
+        spec=AutoscaleSpec.model_validate({"policy": "queue", **spec}),
     )
     control.hear_gateway(gateway_signals(at_s=NOW_S - 12), NOW_S - 12)
     demand = PoolDemand(in_flight=7, held=3, arrivals_total=9, ttft=histogram(*[0.2] * 9, 3.0))

@@ -20,6 +20,7 @@ from deployments.errors import ContextTooLong, EngineFailed, Invalid, NotFound
 from deployments.request import Endpoint, Frame, Request
 from deployments.response_id import Place, new_response_id, place_of
 from deployments.signals import Stage
+from deployments.totals import gained
 from tests.deployments.engines.asking import answer, ask, chat, completion, events, frames, text_of
 
 CONTEXT = 1024
@@ -164,6 +165,27 @@ async def test_more_requests_than_slots_are_all_answered(engine: Engine) -> None
     assert [sum(frame.tokens for frame in answered) for answered in answers] == [20] * 10
     assert 1 < fullest <= engine.signals().slots == 4
     await until(lambda: idle(engine))
+
+
+async def test_steps_and_what_is_left_are_told(engine: Engine) -> None:
+    """Prompts and decoding are in the sums of steps, in no more time than passed; an idle engine has nothing left."""
+    before, began_s = engine.signals().steps, time.monotonic()
+    answering = asyncio.create_task(frames(engine, endless(max_tokens=300)))
+    await until(lambda: engine.signals().running == 1)
+    for number in range(6):
+        await frames(engine, chat(f"Story {number}. " + "And then? " * 30, max_tokens=8, ignore_eos=True))
+    assert 0 < engine.signals().remaining_tokens < 300
+    await answering
+    after, took_s = engine.signals(), time.monotonic() - began_s
+    steps = gained(after.steps, before)
+    assert steps.steps > 100
+    assert steps.gram[1] > 50  # prompt tokens
+    assert steps.gram[2] > 50  # those, times their context
+    assert steps.steps < steps.gram[3] < 2 * steps.steps  # one or two sequences decode in each
+    assert steps.gram[4] > steps.gram[3]  # and hold more than a token each
+    assert 0 < steps.seconds[0] <= took_s
+    assert min(after.kv_tokens, after.batched_tokens, after.slots) > 0
+    assert (after.queued_prompt_tokens, after.remaining_tokens) == (0, 0)
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +20,8 @@ from deployments.graph.emitted import Emitted
 from deployments.request import Frame, Request, Resume
 from tests.contracts.test_engine import ENGINES
 from tests.deployments.engines.asking import chat, completion, events, frames, text_of
+from tests.e2e.reference import assert_float32_equal
+from tests.e2e.trio import PROMPTS
 
 CONTEXT = 256
 SPECS: dict[str, dict[str, Any]] = {
@@ -262,6 +265,16 @@ async def test_what_cannot_be_gone_on_with_is_refused_by_name(engine: Engine, re
     with pytest.raises(Invalid) as refusal:
         await frames(engine, replace(request_, resume=Resume(model="dense", text="x")))
     assert refusal.value.param == field
+
+
+async def test_every_token_is_the_reference_models(engine: Engine) -> None:
+    """In float32, greedily, each is what transformers chooses after the same tokens."""
+    if isinstance(engine, SyntheticEngine):
+        pytest.skip("a synthetic engine has no reference")
+    asked = [chat(prompt, max_tokens=24, return_token_ids=True) for prompt in PROMPTS]
+    answered = await asyncio.gather(*(frames(engine, one) for one in asked))
+    tokens = [json.loads(one[-1].data)["choices"][0]["token_ids"] for one in answered]
+    assert_float32_equal("demo/dense", PROMPTS, tokens)
 
 
 async def test_the_mean_probability_can_be_set() -> None:

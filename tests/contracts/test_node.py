@@ -23,8 +23,12 @@ GRAPH: dict[str, Any] = {
     "coalesce": {"coalesce": "dense", "any": True},
     "admission": {"admission": "dense", "concurrent": 1, "queue": 0},
     "batch": {"batch": "dense"},
+    "brown-out": {"brown-out": "dense", "to": "moe"},
 }
-NAMES = ["dense", "switch", "fallback", "nested", "longform", "transform", "coalesce", "admission", "batch", "deadline"]
+NAMES = [
+    "dense", "switch", "fallback", "nested", "longform", "transform", "coalesce", "admission", "batch", "brown-out",
+    "deadline",
+]  # fmt: skip
 
 
 def build(name: str, transport: Scripted) -> Node:

@@ -13,13 +13,26 @@ from hypothesis import strategies as st
 from autoscale.fleet import Demand, Fleet, Slo
 from autoscale.policies.combinators import Bounds, Contained, HoldDown, HoldUp, StepLimit
 from autoscale.policies.compose import compose
+from autoscale.policies.error_budget import ErrorBudget
+from autoscale.policies.kv_saturation import KvSaturation
+from autoscale.policies.maximum import Maximum
+from autoscale.policies.ongoing_requests import OngoingRequests
 from autoscale.policies.queue import QueuePolicy
+from autoscale.policies.queue_drain import QueueDrain
+from autoscale.policies.sla.policy import Sla
+from autoscale.policies.sla.spec import SlaSpec
 from autoscale.policy import Policy
 from autoscale.spec import AutoscaleSpec, QueueSpec
 from tests.autoscale.builders import fleet, histogram, pool
 
 POLICIES: dict[str, Callable[[], Policy]] = {
     "queue": lambda: QueuePolicy(spec=QueueSpec()),
+    "sla": lambda: Sla(SlaSpec(), QueueSpec()),
+    "ongoing-requests": lambda: OngoingRequests(8.0),
+    "queue-drain": lambda: QueueDrain(5.0),
+    "kv": lambda: KvSaturation(0.7),
+    "error-budget": lambda: ErrorBudget(0.999, 0.25),
+    "max": lambda: Maximum((KvSaturation(0.7), HoldDown(QueueDrain(5.0), 20.0))),
     "hold-down": lambda: HoldDown(QueuePolicy(spec=QueueSpec()), 20.0),
     "hold-up": lambda: HoldUp(QueuePolicy(spec=QueueSpec()), 5.0),
     "step-limit": lambda: StepLimit(QueuePolicy(spec=QueueSpec()), up=2, down=1),

@@ -1,9 +1,12 @@
-"""A long report in plain English with facts at known places."""
+"""A long report in plain English with facts at known places, and the node that reads it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+
+POOL, BUDGET, ANSWER, PART = "distilled", 6000, 120, 2000
+LONG = {"longform": POOL, "summary_ratio": 0.02, "budget": BUDGET, "answer": ANSWER, "part": PART, "parallel": 4}
 
 _WHO = ("The harbour master", "A young clerk", "The night watchman", "Our neighbour", "The old captain", "A visitor")
 _DID = ("walked slowly past", "wrote a letter about", "painted a picture of", "spoke for a while about", "admired")

@@ -1,14 +1,16 @@
-"""One cluster with everything a client may ask for: tools, images and adapters, shared by the tests of the surface."""
+"""A cluster with everything a client may ask for: tools, images and adapters."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deployments.engines.checkpoints.store import cache_directory, ensure
+from tests.e2e.clusters import OneAtATime
 from tests.e2e.pictures import Gallery, gallery
 from tests.e2e.tiny_lora import tiny_lora
 from tests.e2e.trio import READY_WITHIN_S
@@ -60,15 +62,16 @@ def pictures() -> Iterator[Gallery]:
         yield one
 
 
-@pytest.fixture(scope="session")
-def surface(tmp_path_factory: pytest.TempPathFactory, pictures: Gallery) -> Iterator[Serving]:
-    """Serve the surface until the end of the session; it begins after every other cluster has ended."""
-    directory = tmp_path_factory.mktemp("surface")
+@pytest.fixture(scope="module")
+def surface(clusters: OneAtATime, tmp_path_factory: pytest.TempPathFactory, pictures: Gallery) -> Serving:
+    """Serve the surface."""
+    return clusters.serving("surface", lambda: _surface(tmp_path_factory.mktemp("surface"), pictures.host))
+
+
+def _surface(directory: Path, pictures: str) -> AbstractContextManager[Serving]:
     dense = ensure("demo/dense", cache_directory(), lambda _: None)
     vision, adapters = tiny_idefics(directory / "vision", dense), directory / "adapters"
     for seed, name in enumerate(ADAPTERS):
         tiny_lora(dense, adapters / name, seed=seed)
-    env = {TOKEN_ENV: TOKEN}
-    config = surface_config(vision, adapters, pictures.host)
-    with serving(config, directory, ready_within_s=READY_WITHIN_S, env=env) as one:
-        yield one
+    config = surface_config(vision, adapters, pictures)
+    return serving(config, directory, ready_within_s=READY_WITHIN_S, env={TOKEN_ENV: TOKEN})

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
-from collections.abc import Iterator
 
 import openai
 import psutil
 import pytest
 
 from tests.e2e.reference import assert_bfloat16_close
-from tests.e2e.trio import POOLS, PROMPTS, READY_WITHIN_S, client, laptop
-from tests.serving import Serving, chat, serving, stream, until
+from tests.e2e.trio import POOLS, PROMPTS, client, greedy_tokens
+from tests.serving import Serving, chat, stream, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 TRIO_RESIDENT_LIMIT = 16 * 2**30
 CODE = "Write a Python function that merges two sorted lists."
 GREETING = "hi there"
-
-
-@pytest.fixture(scope="module")
-def trio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(laptop(), tmp_path_factory.mktemp("trio"), ready_within_s=READY_WITHIN_S) as one:
-        yield one
 
 
 def test_every_node_is_a_model(trio: Serving) -> None:
@@ -133,15 +126,7 @@ def test_wrong_requests_are_refused_by_name(trio: Serving) -> None:
 @pytest.mark.parametrize("pool", POOLS)
 def test_every_token_is_the_reference_models_choice(trio: Serving, pool: str) -> None:
     """In bfloat16, teacher-forced, each greedy token is transformers' first choice or within half a logit of it."""
-    answers = [_token_ids(trio, pool, prompt) for prompt in PROMPTS]
-    assert_bfloat16_close(f"demo/{pool}", PROMPTS, answers)
-
-
-def _token_ids(trio: Serving, pool: str, prompt: str) -> list[int]:
-    answer = chat(trio.url, pool, prompt, max_tokens=24, temperature=0, return_token_ids=True)
-    assert answer.status_code == 200, answer.text
-    ids: list[int] = answer.json()["choices"][0]["token_ids"]
-    return ids
+    assert_bfloat16_close(f"demo/{pool}", PROMPTS, greedy_tokens(trio.url, pool))
 
 
 def test_the_trio_fits_its_memory(trio: Serving) -> None:
@@ -159,8 +144,8 @@ def _pss(process: psutil.Process) -> int:
         return 0
 
 
-def test_a_killed_pool_is_answered_by_its_fallback_and_heals(trio: Serving) -> None:
-    """With the code path's first pool gone another answers; the pool comes back by itself."""
+def test_a_killed_pool_is_answered_by_its_fallback(trio: Serving) -> None:
+    """With the code path's first pool gone another answers."""
     first = chat(trio.url, "auto", CODE, max_tokens=4).headers["x-tercet-model"]
     for process in trio.replicas(first):
         process.kill()
@@ -168,11 +153,10 @@ def test_a_killed_pool_is_answered_by_its_fallback_and_heals(trio: Serving) -> N
     assert fallen.status_code == 200, fallen.text
     assert fallen.headers["x-tercet-model"] != first
     assert f"{first}!" in fallen.headers["x-tercet-path"]
-    _healed(trio, first)
 
 
-def test_a_killed_engine_core_is_noticed_and_replaced(trio: Serving) -> None:
-    """With only vLLM's inner process gone, a stream ends with an honest error and the replica is replaced."""
+def test_a_killed_engine_core_is_noticed_and_its_replica_replaced(trio: Serving) -> None:
+    """With only vLLM's inner process gone, a stream ends with an honest error and another replica comes."""
     replica = trio.replicas("distilled")[0]
     (core,) = [p for p in trio.engine_cores() if replica.pid in {parent.pid for parent in p.parents()}]
 
@@ -194,8 +178,10 @@ def test_a_killed_engine_core_is_noticed_and_replaced(trio: Serving) -> None:
     assert trio.replicas("distilled")[0].pid != replica.pid
 
 
-def test_no_engine_outlives_its_replica(trio: Serving) -> None:
-    """After the kills above there are as many engine processes as replicas."""
+def test_what_was_killed_heals_and_no_engine_outlives_its_replica(trio: Serving) -> None:
+    """After the kills above every pool comes back by itself, and there are as many engine processes as replicas."""
+    for pool in POOLS:
+        _healed(trio, pool)
     until(lambda: len(trio.engine_cores()) == len(POOLS), within_s=30, what="one engine core a pool")
 
 

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 NAMESPACE = "tercet-test"
 CONTROLLER = ("tercet-fleet", NAMESPACE)
 SPEC: dict[str, Any] = {
+    "policy": "queue",
     "interval": 0.2,
     "stale_after": 3.0,
     "hold": {"down": 1.0},

@@ -7,7 +7,6 @@ import concurrent.futures
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +16,7 @@ from tests.serving import Serving, chat, serving, stream, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
-LONG_TOKENS = 800
+LONG_TOKENS = 500
 GATEWAY_RESIDENT_LIMIT = 300 * 2**20
 
 
@@ -45,7 +44,7 @@ CONFIG: dict[str, Any] = {
         "careful": {"fallback": ["dense", "distilled"], "timeout": {"first_token": "20s"}},
         "quick": {"fallback": ["distilled", "dense"]},
     },
-    "autoscale": {"hold": {"down": "8s"}},
+    "autoscale": {"hold": {"down": "5s"}},
 }
 
 
@@ -241,35 +240,32 @@ def test_a_client_that_leaves_frees_its_slot(cluster: Serving) -> None:
     )
 
 
-def test_interrupt_lets_a_running_stream_finish_and_refuses_new_requests(tmp_path: Path) -> None:
+# The last test: it stops the cluster.
+def test_interrupt_lets_a_running_stream_finish_and_refuses_new_requests(cluster: Serving) -> None:
     """Ctrl-C drains: the stream that runs ends in full, others are told to come back, and the command ends with 0."""
-    config = {"models": {"solo": {**pool("dense", step={"base_ms": 50}), "replicas": {"min": 1, "max": 1}}}}
-    one = Serving(config, tmp_path)
-    try:
-        one.wait_ready(120)
-        with httpx.stream(
-            "POST",
-            f"{one.url}/v1/chat/completions",
-            json={
-                "messages": [{"role": "user", "content": "go"}],
-                "max_tokens": 200,
-                "ignore_eos": True,
-                "stream": True,
-            },
-            timeout=60,
-        ) as response:
-            lines = response.iter_lines()
-            next(lines)
-            one.interrupt()
-            refused = until(lambda: _refused(one), within_s=8, what="new requests refused during the drain")
-            assert refused.json()["error"]["code"] == "rejected"
-            assert int(refused.headers["retry-after"]) >= 1
-            rest = [line for line in lines if line]
-        assert rest[-1] == "data: [DONE]"
-    finally:
-        code = one.stop()
-    assert code == 0, one.output
-    assert "Stopped." in one.output
+    with httpx.stream(
+        "POST",
+        f"{cluster.url}/v1/chat/completions",
+        json={
+            "model": "distilled",
+            "messages": [{"role": "user", "content": "go"}],
+            "max_tokens": 2000,
+            "ignore_eos": True,
+            "stream": True,
+        },
+        timeout=60,
+    ) as response:
+        lines = response.iter_lines()
+        next(lines)
+        cluster.interrupt()
+        refused = until(lambda: _refused(cluster), within_s=8, what="new requests refused during the drain")
+        assert refused.json()["error"]["code"] == "rejected"
+        assert int(refused.headers["retry-after"]) >= 1
+        rest = [line for line in lines if line]
+    assert rest[-1] == "data: [DONE]"
+    code = cluster.stop()
+    assert code == 0, cluster.output
+    assert "Stopped." in cluster.output
 
 
 def _refused(one: Serving) -> httpx.Response | None:

@@ -85,6 +85,14 @@ def canary(to: Names) -> Section:
     )  # fmt: skip
 
 
+def brown_out(to: Names) -> Section:
+    return st.builds(
+        lambda names, sticky: {"brown-out": names[0], "to": names[1:], "sticky": sticky},
+        _several(to, 2, 3),
+        st.sampled_from(["request", "session"]),
+    )
+
+
 def split(to: Names) -> Section:
     weights = st.dictionaries(to, st.sampled_from([1, 2.5]), min_size=1, max_size=3)
     return _node(st.fixed_dictionaries({"split": weights}), _with(sticky=st.sampled_from(["request", "tenant"])))
@@ -139,6 +147,7 @@ SECTIONS: Mapping[str, Callable[[Names], Section]] = {
     "record": record,
     "shadow": shadow,
     "canary": canary,
+    "brown-out": brown_out,
     "coalesce": coalesce,
     "admission": admission,
     "batch": batch,

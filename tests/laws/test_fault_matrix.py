@@ -7,7 +7,7 @@ code where no answer began, or ``cut:`` and the code where a stream broke off.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import pytest
@@ -31,6 +31,7 @@ class Row:
     whole: tuple[str, str, str, str, str, str]
     path: str = "/v1/chat/completions"
     words: int = 3
+    brown_out: Mapping[str, float] = field(default_factory=dict)
 
 
 # What a node that only hands on makes of each fault: nothing.
@@ -101,6 +102,17 @@ ROWS: Mapping[str, Row] = {
         streamed=("moe",) * 6,
         whole=("moe",) * 6,
     ),
+    "brown-out": Row(
+        node={"brown-out": "dense", "to": "moe"},
+        streamed=STREAMED,
+        whole=WHOLE,
+    ),
+    "brown-out's stand-in": Row(
+        node={"brown-out": "moe", "to": "dense"},
+        streamed=("moe", "dense", "cut:deadline_exceeded", "cut:engine_failed", "garbage", "dense"),
+        whole=("moe", "dense", "deadline_exceeded", "moe", "garbage", "dense"),
+        brown_out={"moe": 1.0},
+    ),
     "split": Row(
         node={"split": {"dense": 1}},
         streamed=STREAMED,
@@ -170,7 +182,7 @@ async def outcome(row: Row, fault: Fault, *, stream: bool) -> str:
     said = {"prompt": text} if row.path == "/v1/completions" else {"messages": [{"role": "user", "content": text}]}
     body = {"model": "n", "stream": stream, "temperature": 0, "max_tokens": 8, "service_tier": "flex", **said}
     async with running({"dense": (fault,)}) as world:
-        served = gateway(world, {"n": row.node}, timeout_s=TIMEOUT_S)
+        served = gateway(world, {"n": row.node}, timeout_s=TIMEOUT_S, brown_out=row.brown_out)
         told = await call(served, body, path=row.path)
         await served._background.close()
         assert world.open == 0

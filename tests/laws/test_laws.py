@@ -66,11 +66,13 @@ async def observe(
     *,
     timeout_s: float,
     stage: int,
+    share: float,
 ) -> None:
     """Send all requests through a gateway and hold it to the laws."""
     entry = list(graph)[-1]
     async with running(faults) as world:
-        served = gateway(world, graph, timeout_s=timeout_s, stage=stage)
+        shares = dict.fromkeys(POOLS, share)
+        served = gateway(world, graph, timeout_s=timeout_s, stage=stage, brown_out=shares)
 
         async def one(ask: Ask) -> Told:
             await asyncio.sleep(ask.at_s)
@@ -161,7 +163,8 @@ def test_the_laws_hold(kind: str, data: st.DataObject) -> None:
     asks = data.draw(st.lists(ASKS, min_size=1, max_size=4), label="asks")
     timeout_s = data.draw(st.sampled_from([0.06, 1.0, 30.0]), label="timeout_s")
     stage = data.draw(st.sampled_from([0, 3]), label="the canaries' stage")
-    leap(observe(graph, faults, asks, timeout_s=timeout_s, stage=stage))
+    share = data.draw(st.sampled_from([0.0, 0.5, 1.0]), label="the share that stand-ins take")
+    leap(observe(graph, faults, asks, timeout_s=timeout_s, stage=stage, share=share))
 
 
 def test_every_registered_kind_is_drawn() -> None:

@@ -21,7 +21,7 @@ from deployments.gateway.settings import GatewaySettings
 from deployments.graph.spec import parse_graph
 from deployments.nodes.canary.spec import CanarySpec
 from deployments.request import Context, Frame, Request
-from deployments.signals import FleetView
+from deployments.signals import FleetView, PoolState
 
 POOLS = ("dense", "moe", "distilled")
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -193,8 +193,15 @@ def canaries(graph: Mapping[str, Any], stage: int) -> Iterator[tuple[str, Canary
             yield spec.id(name), stage_of(name, spec.shares(), min(stage, len(spec.stages) - 1), "running", 0)
 
 
-def gateway(world: World, graph: Mapping[str, Any], *, timeout_s: float = 60.0, stage: int = 0) -> Gateway:
-    """Return a gateway on the loop's clock; all canaries are in their stage number *stage*."""
+def gateway(
+    world: World,
+    graph: Mapping[str, Any],
+    *,
+    timeout_s: float = 60.0,
+    stage: int = 0,
+    brown_out: Mapping[str, float] | None = None,
+) -> Gateway:
+    """Return a gateway on the loop's clock; all canaries are in their stage number *stage*, *brown_out* are shares."""
     settings = GatewaySettings.model_validate({
         "models": {name: {"family": name} for name in POOLS},
         "graph": graph,
@@ -202,7 +209,9 @@ def gateway(world: World, graph: Mapping[str, Any], *, timeout_s: float = 60.0, 
         "request_timeout": timeout_s,
     })  # fmt: skip
     clock = asyncio.get_running_loop().time
-    view = FleetView(at_s=0.0, pools={}, canaries=dict(canaries(graph, stage)))
+    pools = {name: PoolState(ready=1, target=1, starting=0) for name in POOLS}
+    stages = dict(canaries(graph, stage))
+    view = FleetView(at_s=0.0, pools=pools, canaries=stages, brown_out=brown_out or {})
     return Gateway(settings, world, fleet=lambda: view, clock=clock, utc_now=lambda: NOON)
 
 

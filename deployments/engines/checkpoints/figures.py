@@ -9,22 +9,24 @@ import torch
 from deployments.engines.checkpoints import answers, divergence, models, speed
 from deployments.engines.checkpoints.packing import Rows
 from deployments.engines.checkpoints.progress import Report
-from deployments.engines.checkpoints.questions import QUESTIONS, right
+from deployments.engines.checkpoints.questions import QUESTIONS, Questions, right
 
 
-def compared(served: Mapping[str, Any], tokenizer: Any, rows: Rows, report: Report) -> dict[str, dict[str, Any]]:
-    """Measure models by name against the first of them, the teacher, on held-out *rows*."""
+def compared(
+    served: Mapping[str, Any], tokenizer: Any, rows: Rows, report: Report, questions: Questions = QUESTIONS
+) -> dict[str, dict[str, Any]]:
+    """Measure models by name against the first of them, the teacher, on held-out *rows* and by *questions*."""
     teacher = next(iter(served.values()))
     targets, teacher_head = divergence.states(teacher, rows), divergence.head(teacher)
     prompt = answers.rendered(tokenizer, [QUESTIONS[0][0]])[0]
     rates = speed.decode_rates(list(served.values()), prompt)
     table = {}
     for (name, model), rate in zip(served.items(), rates, strict=True):
-        said = replies(model, tokenizer)
+        said = replies(model, tokenizer, questions)
         table[name] = {
             "layers": model.config.num_hidden_layers,
             "kl_nats_per_token": round(divergence.distance(model, targets, teacher_head, rows), 4),
-            "right_answers": sum(right(said[question], words) for question, words in QUESTIONS),
+            "right_answers": sum(right(said[question], words) for question, words in questions),
             "decode_tokens_per_s": rate,
             "answers": said,
         }
@@ -32,9 +34,9 @@ def compared(served: Mapping[str, Any], tokenizer: Any, rows: Rows, report: Repo
     return table
 
 
-def replies(model: Any, tokenizer: Any) -> dict[str, str]:
-    """Ask the ten questions, greedily, one at a time as a lone client would."""
-    return {question: reply(model, tokenizer, question) for question, _ in QUESTIONS}
+def replies(model: Any, tokenizer: Any, questions: Questions) -> dict[str, str]:
+    """Ask the questions, greedily, one at a time as a lone client would."""
+    return {question: reply(model, tokenizer, question) for question, _ in questions}
 
 
 @torch.no_grad()

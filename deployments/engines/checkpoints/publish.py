@@ -10,12 +10,13 @@ from deployments.engines.checkpoints import answers, distilled, divergence, figu
 from deployments.engines.checkpoints.inputs import mlp_inputs
 from deployments.engines.checkpoints.packing import Rows
 from deployments.engines.checkpoints.progress import Report
+from deployments.engines.checkpoints.questions import QUESTIONS, Questions
 from deployments.engines.checkpoints.store import SHIPPED
 
 RANDOM_SEED = 1
 
 
-def measured(name: str, parts: Mapping[str, Path], report: Report) -> dict[str, Any]:
+def measured(name: str, parts: Mapping[str, Path], report: Report, questions: Questions = QUESTIONS) -> dict[str, Any]:
     """Measure demo *name*, built in *parts*, beside demo/dense; KL in nats a token, speed in tokens a second."""
     dense, tokenizer = models.load(str(parts["dense"]))
     rows = packing.pack(answers.load(SHIPPED / "held_out.jsonl"), length=512, padding=tokenizer.eos_token_id)
@@ -24,7 +25,7 @@ def measured(name: str, parts: Mapping[str, Path], report: Report) -> dict[str, 
         served["pruned"] = pruning.pruned(dense, distilled.dropped_layers())
     if name != "dense":
         served[name] = models.load(str(parts[name]))[0]
-    table: dict[str, Any] = figures.compared(served, tokenizer, rows, report)
+    table: dict[str, Any] = figures.compared(served, tokenizer, rows, report, questions)
     for part, path in parts.items():
         table[part]["megabytes"] = round(sum(file.stat().st_size for file in path.iterdir()) / 1e6)
     if name == "moe":

@@ -1,6 +1,8 @@
 """Ten simple factual questions with the words that a right answer holds; none is among the healing prompts."""
 
-QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+Questions = tuple[tuple[str, tuple[str, ...]], ...]
+
+QUESTIONS: Questions = (
     ("What is the capital of France?", ("paris",)),
     ("What is the capital of England?", ("london",)),
     ("What color is the sky on a clear day?", ("blue",)),

@@ -123,7 +123,7 @@ class Admission:
             waited_s = await self._entered(ticket, eviction)
             inside = context.enter(self._name)
             if self._spec.classes and context.charged:  # what nobody asked for stays behind everyone's requests
-                inside = replace(inside, priority=group.priority)
+                inside = replace(inside, priority=group.priority, group=group.name)
             with self._wiring.edge(self._name, self._spec.admission):
                 async with closing(self._wiring.node(self._spec.admission)(request, inside)) as frames:
                     while (frame := await self._next(frames, eviction)) is not None:

@@ -17,7 +17,7 @@ from deployments.adapters import AdapterReport
 from deployments.signals import PoolDemand, ReplicaPlace
 from tests.autoscale.builders import gateway_signals, histogram, replica_signals
 
-SPEC = {"hold": {"down": 10.0}, "queue": {"target_utilization": 0.5}}
+SPEC = {"policy": "queue", "hold": {"down": 10.0}, "queue": {"target_utilization": 0.5}}
 
 
 class Plant:
@@ -27,6 +27,7 @@ class Plant:
         self.loop = loop
         self.replicas = replicas
         self.follows = follows
+        self.busy = False
         self.now_s = 0.0
 
     def second(self, *, in_flight: int = 0, heard: bool = True, serve: bool = True, **demand: Any) -> int:
@@ -35,7 +36,8 @@ class Plant:
             pool = PoolDemand(in_flight=in_flight, **demand)
             self.loop.hear_gateway(gateway_signals(at_s=self.now_s, dense=pool), self.now_s)
         for index in range(self.replicas):
-            self.loop.hear_replica(replica_signals(f"r{index}", at_s=self.now_s, slots=4), self.now_s)
+            signals = replica_signals(f"r{index}", at_s=self.now_s, slots=4, running=int(self.busy))
+            self.loop.hear_replica(signals, self.now_s)
         self.loop.step(self._served() if serve else None, self.now_s)
         if self.follows:
             self.replicas = self.loop.targets(self.now_s).get("dense", self.replicas)

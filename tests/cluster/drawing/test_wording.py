@@ -31,6 +31,7 @@ def labels(section: dict[str, Any]) -> list[str]:
         ({"hedge": ["a", "b"]}, ["1.", "2. after p95"]),
         ({"longform": "a", "summarise": "b"}, ["", "summarise"]),
         ({"canary": "a", "to": "b", "stages": ["shadow", "5%", "100%"]}, ["", "shadow → 5% → 100%"]),
+        ({"brown-out": "a", "to": ["b", "c"]}, ["", "in a brown-out", "in a brown-out"]),
         ({"coalesce": "a"}, [""]),
         ({"ensemble": ["a", "b"], "choose": "judge", "judge": "c"}, ["", "", "judge"]),
         (
@@ -77,6 +78,7 @@ WORDED: dict[str, dict[str, Any]] = {
     "split": {"split": {"a": 1}},
     "shadow": {"shadow": "a", "to": "b"},
     "canary": {"canary": "a", "to": "b"},
+    "brown-out": {"brown-out": "a", "to": "b"},
     "transform": {"transform": "a", "trim": True},
 }
 

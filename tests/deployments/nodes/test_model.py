@@ -8,10 +8,12 @@ from contextlib import aclosing, suppress
 import pytest
 
 from deployments.errors import EngineFailed, Overloaded
-from deployments.signals import LATENCY_BOUNDS_S, PoolDemand
+from deployments.nodes.model import ModelNode, prompt_size
+from deployments.request import Request
+from deployments.signals import LATENCY_BOUNDS_S, ClassDemand, PoolDemand
 from deployments.telemetry.demand import Demand
 from tests.deployments.leap import leap
-from tests.deployments.scripted import Pause, Scripted, chat, collect, compiled, context
+from tests.deployments.scripted import Hang, Pause, Scripted, chat, collect, compiled, context
 
 
 def loop_time() -> float:
@@ -60,3 +62,26 @@ def test_ttft_is_the_wait_for_the_first_frame() -> None:
     assert ttft.sum_s == pytest.approx(0.7)
     assert ttft.counts[LATENCY_BOUNDS_S.index(0.75)] == 1
     assert ttft.counts[LATENCY_BOUNDS_S.index(0.5)] == 0
+
+
+def test_a_prompt_is_sized_by_its_words_or_its_token_ids() -> None:
+    """Four ASCII characters a token, whatever the endpoint; ids are counted as they are."""
+    said = {"messages": [{"role": "user", "content": "x" * 400}]}
+    assert prompt_size(Request(endpoint="chat", model="dense", body=said)) == 100
+    assert prompt_size(Request(endpoint="completion", model="dense", body={"prompt": [1, 2, 3]})) == 3
+    assert prompt_size(Request(endpoint="chat", model="dense", body={"messages": 7})) == 0
+
+
+async def test_the_demand_knows_what_waits_and_by_class() -> None:
+    """Sized when somebody looks, while the request has no token."""
+    demand, pool = Demand(lambda: 0.0), Scripted({"dense": [Hang()]})
+    request = Request(endpoint="chat", model="dense", body={"messages": [{"role": "user", "content": "x" * 40}]})
+    stream = ModelNode("dense", pool, demand)(request, context(group="paid"))
+    waiting = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    told = demand.read()["dense"]
+    assert (told.held, told.held_prompt_tokens) == (1, 10)
+    assert told.classes == {"paid": ClassDemand(in_flight=1, held=1, arrivals_total=1)}
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert demand.read()["dense"].in_flight == 0

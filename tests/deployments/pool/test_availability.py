@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deployments.errors import NoReplica
-from deployments.pool.availability import refusal
+from deployments.pool.availability import refusal, waking_s
 from deployments.signals import FleetView, PoolState
 
 
@@ -49,3 +49,13 @@ def test_refuses_a_pool_that_has_been_removed() -> None:
     assert isinstance(refused, NoReplica)
     assert refused.retry_after_s
     assert "no pool moe" in refused.message
+
+
+def test_advice_on_when_to_come_back_follows_what_a_start_takes() -> None:
+    """A pool that loads for minutes says so."""
+    refused = refusal("dense", view(starting=1, ready_in_s=170.0))
+    assert refused is not None
+    assert refused.retry_after_s == 170.0
+    assert waking_s("dense", view(ready_in_s=170.0)) == 170.0
+    assert waking_s("dense", view(ready=1, ready_in_s=170.0)) is None
+    assert waking_s("dense", None) is None

@@ -223,3 +223,20 @@ async def test_a_call_apart_goes_where_its_sibling_is_not() -> None:
         for stream in (first, second, third):
             await stream.aclose()
         await until(lambda: len(one.replicas[0].closed) + len(one.replicas[1].closed) == 3)
+
+
+async def test_a_parked_replica_is_sent_only_what_the_others_have_no_room_for() -> None:
+    """It is about to be released; a full pool is worse than a late release."""
+    a, b = Replica("a", [HANG], limit=2), Replica("b", [b"1"])
+    async with wired(a, b) as one:
+        assert one.view is not None
+        state = replace(one.view.pools["dense"], parked=("b",))
+        one.view = replace(one.view, pools={"dense": state})
+        streams = [one.stream(request_id=f"r{number}") for number in range(2)]
+        for stream in streams:
+            await anext(stream)
+        assert (len(a.calls), len(b.calls)) == (2, 0)
+        assert await one.answer(request_id="third") == b"1"
+        assert len(b.calls) == 1
+        for stream in streams:
+            await stream.aclose()

@@ -1,0 +1,13 @@
+"""What pools share, around the policy that sizes each of them."""
+
+from __future__ import annotations
+
+from autoscale.arbiter.arbiter import Arbiter
+from autoscale.arbiter.brown_out import BrownOut
+from autoscale.arbiter.spec import SharedSpec
+from autoscale.policy import Policy
+
+
+def shared(policy: Policy, spec: SharedSpec) -> Policy:
+    """Deal what is scarce, and have stand-ins answer for what comes too late."""
+    return BrownOut(Arbiter(policy, spec), spec.brown_out)

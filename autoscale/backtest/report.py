@@ -1,0 +1,84 @@
+"""A backtest's result as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from autoscale.backtest.columns import ratios
+from autoscale.backtest.figures import Figures
+from autoscale.backtest.hindsight import optimum_name
+from autoscale.backtest.protocol import Row
+from autoscale.backtest.trial import Trial
+from autoscale.backtest.yardstick import Yardstick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All rows of one trace, the demand in replicas, and what the simulator is known to be off by."""
+
+    trial: Trial
+    sticks: Mapping[str, Yardstick]
+    share: float
+    rows: Sequence[Row]
+    period: str = ""
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Return each row's replica-hours over those of the optimum, by the row's name."""
+        return ratios({row.name: row.figures.replica_hours for row in self.rows}, optimum_name(self.share))
+
+    @property
+    def calibration(self) -> str:
+        """Say what the figures are from and how far the engines may be off."""
+        told = [
+            f"{pool.name}: {pool.profile.model} on {pool.profile.hardware}, steps spread by {pool.profile.noise:.1%}. "
+            f"{self.trial.sources.get(pool.name) or 'Its profile does not say how far it may be off.'}"
+            for pool in self.trial.scenario.pools
+        ]
+        return "Simulated, not measured. " + " ".join(told)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return {
+            "trace": self.trial.name,
+            "period": self.period,
+            "slo": self.share,
+            "simulated": True,
+            "calibration": self.calibration,
+            "capacity_error_shown_to_policies": self.trial.scenario.capacity_error,
+            "pools": {name: _stick(stick) for name, stick in self.sticks.items()},
+            "rows": [_row(row, self.ratios[row.name]) for row in self.rows],
+        }
+
+
+def _stick(stick: Yardstick) -> dict[str, Any]:
+    demand = stick.demand
+    return {
+        "cold_start_s": stick.pool.profile.starts.median_s,
+        "carried_rps": stick.carried.rate_rps,
+        "carried_in_a_pool_of": stick.carried.replicas,
+        "mean_replicas": float(demand.mean()),
+        "load_bound_hours": float(stick.work.total_s / 3600),
+    }
+
+
+def _row(row: Row, ratio: float) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "kind": row.kind,
+        "options": row.told,
+        "over_optimum": _number(ratio),
+        "figures": _figures(row.figures),
+        "seeds": [_figures(one) for one in row.seeds],
+    }
+
+
+def _figures(figures: Figures) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in asdict(figures).items()}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

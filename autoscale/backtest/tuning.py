@@ -1,0 +1,52 @@
+"""The setting of a policy that holds an SLO with the fewest replica-hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from autoscale.backtest.figures import Figures
+from autoscale.backtest.space import knobs, neighbours
+
+Setting = TypeVar("Setting")
+Options = TypeVar("Options", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried(Generic[Setting]):
+    """One setting and its figures."""
+
+    setting: Setting
+    figures: Figures
+
+    def rank(self, share: float) -> tuple[float, float]:
+        """Order by what is missing of the SLO first, then by replica-hours."""
+        return max(0.0, share - self.figures.slo), self.figures.replica_hours
+
+
+def best(tried: Iterable[Tried[Setting]], share: float) -> Tried[Setting]:
+    """Return the cheapest that holds *share*, or what comes nearest to it. Raises ValueError where none was tried."""
+    return min(tried, key=lambda one: one.rank(share))
+
+
+def descend(start: Options, judge: Callable[[Options], Figures], share: float, most: int) -> tuple[Tried[Options], ...]:
+    """Try neighbours one number at a time, go on from the best, and end when none is better or *most* were tried.
+
+    Returns all that was tried in order; the first is *start*.
+    """
+    tried = [Tried(setting=start, figures=judge(start))]
+    found, again = tried[0], True
+    while again and len(tried) < most:
+        before = found
+        for path in knobs(found.setting):
+            for setting in neighbours(found.setting, path):
+                if len(tried) >= most:
+                    break
+                if setting not in [one.setting for one in tried]:
+                    tried.append(Tried(setting=setting, figures=judge(setting)))
+            found = best(tried, share)
+        again = found is not before
+    return tuple(tried)

@@ -1,0 +1,59 @@
+"""What everyone is told about the pools, and about the control loop itself."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container
+
+from autoscale.controller.adapters import RunTimeAdapters
+from autoscale.controller.deciding import Deciding
+from autoscale.controller.journal import Journal
+from autoscale.controller.places import places
+from autoscale.controller.startups import Startups, youngest
+from autoscale.controller.steering import Steering
+from autoscale.fleet import Fleet
+from autoscale.heard import Reports
+from deployments.signals import PoolState, Scaling
+
+
+def states(
+    fleet: Fleet,
+    reports: Reports,
+    *,
+    steering: Steering,
+    adapters: RunTimeAdapters,
+    asleep: Container[str],
+    startups: Startups,
+) -> dict[str, PoolState]:
+    """Return each pool's state; those that *steering* publishes nothing for keep what Serve steers to."""
+    return {
+        name: PoolState(
+            ready=pool.ready,
+            target=steering.targets.get(name, pool.target),
+            starting=pool.starting,
+            scaled_to_zero=name in asleep,
+            replicas=places(pool, reports),
+            adapters=tuple(sorted(adapters.of(name))),
+            startup=youngest(pool, reports),
+            ttft_target_s=pool.slo.ttft_p95_s,
+            tpot_target_s=pool.slo.tpot_p95_s,
+            cold_start_s=startups.cold_start_s(name, pool),
+            ready_in_s=startups.ready_in_s(name, pool, fleet.at_s),
+            parked=steering.releases.parked(name),
+        )
+        for name, pool in fleet.pools.items()
+    }
+
+
+def scaling(
+    pools: Collection[str], journal: Journal, steering: Steering, deciding: Deciding, serve_errors: int
+) -> Scaling:
+    """Return what the control loop has done."""
+    return Scaling(
+        mode=deciding.spec.mode,
+        decisions={pool: journal.counted[pool] for pool in pools if pool in journal.counted},
+        policy_errors=deciding.errors,
+        serve_errors=serve_errors,
+        decide=deciding.seconds(),
+        proposed=tuple(pool for pool in pools if steering.proposals.waiting(pool) is not None),
+        pinned=tuple(pool for pool in pools if steering.pins.of(pool) is not None),
+    )

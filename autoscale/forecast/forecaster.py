@@ -1,0 +1,141 @@
+"""A series some minutes ahead, with how wrong that may be: learnt as it comes, from nothing."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from autoscale.forecast.errors import Errors
+from autoscale.forecast.level import Level
+from autoscale.forecast.season import DAY_S, WEEK_S, Season
+from autoscale.forecast.skill import Skill
+from autoscale.forecast.smoothing import gain
+
+# What a forecast is judged by: the mean of so many seconds, so that single arrivals are not taken for demand.
+NOW_S = 15.0
+_TREND_S = 300.0
+_TREND_LASTS_S = 600.0
+NAMES = ("level", "trend", "day", "week")
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The middle of what to expect and the ``scale`` of its errors, both of logarithms; ``weights`` by name."""
+
+    middle: float
+    scale: float
+    weights: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    due_s: float
+    each: tuple[float, ...]
+    middle: float
+    scale: float
+
+
+@dataclass(slots=True)
+class Forecaster:
+    """Blend the present level with its trend and with the usual change at this time of day and week.
+
+    Each counts by its recent errors at the very horizon asked for; where nothing beats the level that is what remains,
+    and a season counts only once it has been seen whole. The series is of non-negative values; ``floor`` is what
+    among them is next to nothing: errors are relative to the value and the floor together. Time is Unix seconds and
+    only grows.
+    """
+
+    floor: float
+    errors: Errors = field(default_factory=Errors)
+    _level: Level = field(default_factory=Level)
+    _day: Season = field(default_factory=lambda: Season(DAY_S))
+    _week: Season = field(default_factory=lambda: Season(WEEK_S))
+    _skill: Skill = field(default_factory=lambda: Skill(len(NAMES)))
+    _made: deque[_Made] = field(default_factory=deque)
+    _levels: deque[tuple[float, float]] = field(default_factory=deque)
+    _now: float | None = None
+    _at_s: float = 0.0
+
+    def see(self, at_s: float, value: float, gap_s: float, ahead_s: float) -> Forecast:
+        """Take the mean *value* of the last *gap_s* seconds, and forecast *ahead_s* seconds later."""
+        before = value if self._now is None else self._now
+        self._now = before + gain(gap_s, NOW_S) * (value - before)
+        self._at_s = at_s
+        logged = math.log(self._now + self.floor)
+        self._judge(at_s, logged, gap_s)
+        level = self._level.see(logged, gap_s)
+        self._day.see(at_s, logged)
+        self._week.see(at_s, logged)
+        self._levels.append((at_s, level))
+        while self._levels[0][0] < at_s - _TREND_S and self._levels[1][0] <= at_s - _TREND_S:
+            self._levels.popleft()
+        made = self._forecast(ahead_s)
+        self._made.append(made)
+        return Forecast(made.middle, made.scale, dict(zip(NAMES, self._skill.weights(), strict=True)))
+
+    def ahead(self, ahead_s: float) -> float:
+        """Return the middle of what to expect at another horizon."""
+        return self._forecast(ahead_s).middle
+
+    @property
+    def fast(self) -> float:
+        """Return the value now, noise and all."""
+        return self._now or 0.0
+
+    def value(self, logged: float) -> float:
+        """Turn a logarithm back into a value."""
+        return max(0.0, math.exp(logged) - self.floor)
+
+    def plain(self) -> dict[str, Any]:
+        """Return what was learnt as plain JSON."""
+        return {
+            "floor": self.floor,
+            "now": self._now,
+            "at_s": self._at_s,
+            "level": self._level.plain(),
+            "day": self._day.plain(),
+            "week": self._week.plain(),
+            "skill": self._skill.squares,
+            "errors": self.errors.plain(),
+        }
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> Forecaster:
+        """Take up what an earlier process had learnt; forecasts that it had under way are not judged."""
+        made = cls(plain["floor"], _level=Level(**plain["level"]), _now=plain["now"], _at_s=plain["at_s"])
+        made._day.take(plain["day"])
+        made._week.take(plain["week"])
+        made._skill.squares = list(plain["skill"])
+        made.errors.take(plain["errors"])
+        return made
+
+    def _forecast(self, ahead_s: float) -> _Made:
+        level = self._levels[-1][1]
+        each = (
+            level,
+            level + self._trend(ahead_s),
+            *(level + self._usual(one, ahead_s) for one in (self._day, self._week)),
+        )
+        middle = sum(weight * one for weight, one in zip(self._skill.weights(), each, strict=True))
+        return _Made(self._at_s + ahead_s, each, middle, self.errors.scale)
+
+    def _trend(self, ahead_s: float) -> float:
+        """Return how far the last minutes' slope leads if it dies down."""
+        (then_s, then), (now_s, now) = self._levels[0], self._levels[-1]
+        if now_s <= then_s:
+            return 0.0
+        lasts_s = _TREND_LASTS_S * -math.expm1(-ahead_s / _TREND_LASTS_S)
+        return (now - then) / max(_TREND_S, now_s - then_s) * lasts_s
+
+    def _usual(self, season: Season, ahead_s: float) -> float:
+        return season.change(self._at_s, ahead_s) or 0.0
+
+    def _judge(self, at_s: float, logged: float, gap_s: float) -> None:
+        last = None
+        while self._made and self._made[0].due_s <= at_s:
+            last = self._made.popleft()
+        if last is not None:
+            self._skill.see([logged - one for one in last.each], gap_s)
+            self.errors.see(logged - last.middle, last.scale, gap_s)

@@ -1,0 +1,180 @@
+"""The autoscaler against its peers and against what was possible, by simulation on recorded workloads.
+
+``python -m benchmarks.autoscale`` writes ``results/autoscale.json`` and ``results/autoscale.md``. What needs a trace
+that is not there is left out, and said so. Nothing here is tuned: every policy and peer is at its defaults.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoscale.backtest import calibrate
+from autoscale.backtest.columns import COLUMNS, written
+from autoscale.backtest.demand import engine_seconds
+from autoscale.backtest.entrants import named
+from autoscale.backtest.protocol import made, tasks
+from autoscale.backtest.report import Report
+from autoscale.backtest.trial import Trial
+from autoscale.backtest.yardstick import measured
+from autoscale.capacity.profile import StartTimes
+from autoscale.fleet import Slo
+from autoscale.hardware import Hardware
+from autoscale.sim.arrivals import Arrivals
+from autoscale.sim.profiles import shipped
+from autoscale.sim.scenario import Scenario, SimPool
+from autoscale.sim.traces.generated import Generated
+from autoscale.sim.traces.lengths import Lengths
+from autoscale.spec import AutoscaleSpec
+from benchmarks.autoscale_sets import SETTINGS, Setting, Workload
+from cluster.backtesting.scenario import shipped_path, source_of
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results"
+PROFILE = "llama2-70b-h100-tp8"
+STAND_IN = "llama3-8b-a100-tp2"
+# A step with a full chunk of prompts takes 0.12 s on this engine: a tighter TPOT would leave it nearly idle.
+SLO = Slo(ttft_p95_s=2.0, tpot_p95_s=0.2)
+SHARE = 0.999
+MEAN_REPLICAS = 12
+MOST_REPLICAS = 60
+DAY_S = 86_400.0
+POLICIES = (
+    *(
+        "sla",
+        "queue",
+        "ray-serve",
+        "hpa-ongoing",
+        "hpa-kv",
+        "hpa-knee-70",
+        "hpa-knee-78",
+        "hpa-knee-85",
+        "keda-waiting",
+    ),
+    *("epp-keda", "knative", "aibrix-apa", "aibrix-kpa", "aibrix-kpa-restored", "wva-v1", "wva-v2", "wva-inferno"),
+    *("dynamo-easy", "dynamo-load", "dynamo-throughput", "dynamo-both", "chiron", "heteroscale"),
+)
+
+
+def trial_of(setting: Setting, workload: Workload, folder: Path, *, from_s: float, until_s: float, seed: int) -> Trial:
+    """Return one workload scaled to a mean of twelve replicas, from and up to a time of it."""
+    profile = shipped(PROFILE)
+    profile = replace(profile, starts=StartTimes(median_s=setting.cold_start_s, sigma=0.2, failure_share=0.01))
+    pool = SimPool(
+        name="pool",
+        min_replicas=1,
+        max_replicas=MOST_REPLICAS,
+        initial_replicas=MEAN_REPLICAS,
+        profile=profile,
+        slo=SLO,
+        hardware=Hardware(kind=profile.hardware, gpus=8.0, cost_per_hour=8.0),
+    )
+    scenario = Scenario(pools=_pools(setting, pool), capacity_error=setting.capacity_error, seed=seed)
+    lengths, whole = workload.lengths(folder), workload.rates(folder)
+    rates = whole.scaled(MEAN_REPLICAS * _carried_rps(scenario, pool, lengths))
+    part = rates.between(min(from_s, 0.5 * rates.span_s), min(until_s, rates.span_s))
+    trace = Generated(rates=part, lengths=lengths, seed=seed, noise=workload.noise)
+    sources = {pool.name: source_of(shipped_path(PROFILE))}
+    return Trial(
+        name=f"{workload.name} ({setting.name})", scenario=scenario, arrivals={pool.name: trace}, sources=sources
+    )
+
+
+def _pools(setting: Setting, pool: SimPool) -> tuple[SimPool, ...]:
+    """Return the pool, and beside it one of a smaller model with little to do where the setting has a stand-in."""
+    if not setting.stand_in:
+        return (pool,)
+    profile = shipped(STAND_IN)
+    spare = replace(
+        pool,
+        name="stand-in",
+        profile=replace(profile, starts=pool.profile.starts),
+        min_replicas=4,
+        initial_replicas=4,
+        hardware=Hardware(kind=profile.hardware, gpus=2.0, cost_per_hour=2.0),
+    )
+    return replace(pool, stand_ins=("stand-in",)), spare
+
+
+def _carried_rps(scenario: Scenario, pool: SimPool, lengths: Lengths) -> float:
+    prompt, output = lengths.draw(np.random.default_rng(0), 20_000)
+    drawn = Arrivals(t_s=np.zeros(len(prompt)), prompt=prompt, output=output, cached=np.zeros(len(prompt), np.int32))
+    found = calibrate.carried(
+        scenario,
+        pool,
+        calibrate.Lengths(sample=drawn),
+        engine_seconds(pool.profile.step),
+        replicas=MEAN_REPLICAS,
+        share=SHARE,
+    )
+    return found.rate_rps
+
+
+def reports(chosen: Sequence[Setting], given: argparse.Namespace) -> Iterator[Report]:
+    """Yield the report of every workload of every chosen setting whose files are there."""
+    entrants = named(given.policies, AutoscaleSpec())
+    for setting in chosen:
+        for workload in setting.workloads[: given.workloads]:
+            if missing := workload.missing(given.traces):
+                print(f"{setting.name}: {workload.name} left out, {given.traces} has no {', '.join(missing)}")
+                continue
+            begin_s, end_s = given.from_day * DAY_S, given.until_day * DAY_S
+            trial = trial_of(setting, workload, given.traces, from_s=begin_s, until_s=end_s, seed=given.seed)
+            sticks = measured(trial, SHARE)
+            work = tasks(trial, sticks, entrants, tuple(range(given.seeds)), SHARE, hindsight=given.hindsight)
+            rows = list(made(work, given.jobs, lambda name: print(f"  {name}", flush=True)))
+            yield Report(
+                trial=trial,
+                sticks=sticks,
+                share=SHARE,
+                rows=rows,
+                period=f"days {given.from_day:g} to {given.until_day:g}",
+            )
+
+
+def markdown(report: Report) -> str:
+    """Return one report as a table."""
+    heads = ["policy", "× OPT99.9", *(column.head for column in COLUMNS)]
+    lines = [f"### {report.trial.name}, {report.period}", "", f"{report.calibration}", ""]
+    lines += [f"| {' | '.join(heads)} |", f"|---{'|--:' * (len(heads) - 1)}|"]
+    for row in report.rows:
+        cells = [written(report.ratios[row.name], "{:.3f}"), *(column.told(row.figures) for column in COLUMNS)]
+        lines.append(f"| {row.name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the chosen settings and write the results after each workload."""
+    parser = argparse.ArgumentParser(description="Backtest the autoscaler and its peers on recorded workloads.")
+    parser.add_argument("--traces", type=Path, default=ROOT.parent / "shared" / "traces")
+    parser.add_argument("--settings", nargs="*", default=[], help="parts of their names; all without")
+    parser.add_argument("--policies", nargs="*", default=list(POLICIES))
+    parser.add_argument("--workloads", type=int, default=None, help="only so many of each setting")
+    parser.add_argument("--from-day", type=float, default=0.0)
+    parser.add_argument("--until-day", type=float, default=math.inf)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the requests")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--no-hindsight", dest="hindsight", action="store_false")
+    parser.add_argument("--output", type=Path, default=RESULTS / "autoscale.json")
+    given = parser.parse_args(arguments)
+    chosen = [one for one in SETTINGS if not given.settings or any(part in one.name for part in given.settings)]
+    plain: list[dict[str, Any]] = []
+    pages: list[str] = []
+    for report in reports(chosen, given):
+        plain.append(report.plain())
+        pages.append(markdown(report))
+        given.output.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+        given.output.with_suffix(".md").write_text("\n".join(pages), encoding="utf-8")
+        print(pages[-1], flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""An admin route: the token first, then the body, and a line in the log whatever comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from deployments.errors import DeadlineExceeded, ServingError, Unauthorized
+from deployments.gateway.admin_guard import admit
+from deployments.gateway.body import read_json
+from deployments.gateway.gateway import Gateway
+from deployments.gateway.wire_errors import error_response
+from deployments.telemetry.logs import event
+
+_READ_S = 30.0
+_MAX_BODY = 64 * 2**10
+
+Answered = Mapping[str, Any]
+
+
+def unlogged(_: Answered) -> Mapping[str, Any]:
+    """Log nothing of an answer."""
+    return {}
+
+
+def guarded(
+    gateway: Gateway,
+    action: str,
+    run: Callable[[HttpRequest], Awaitable[Answered]],
+    logged: Callable[[Answered], Mapping[str, Any]] = unlogged,
+) -> Callable[[HttpRequest], Awaitable[Response]]:
+    """Admit first, before anything of the body is read; every attempt is logged, the token never."""
+
+    async def handle(http: HttpRequest) -> Response:
+        try:
+            await asyncio.to_thread(admit, http.headers.get("authorization"), gateway.live.settings.admin)
+            answer = await run(http)
+        except ServingError as error:
+            event("admin", logging.WARNING, action=action, request_id=http.state.request_id, outcome=error.code)
+            response = error_response(error)
+            if isinstance(error, Unauthorized):
+                response.headers["www-authenticate"] = "Bearer"
+            return response
+        except ClientDisconnect:
+            return Response(status_code=499)
+        event("admin", action=action, request_id=http.state.request_id, outcome="ok", **logged(answer))
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    return handle
+
+
+async def admin_body(http: HttpRequest) -> dict[str, Any]:
+    """Read a small body; raises an Invalid, or DeadlineExceeded where it does not come."""
+    try:
+        async with asyncio.timeout(_READ_S):
+            return await read_json(http, _MAX_BODY)
+    except TimeoutError as error:
+        raise DeadlineExceeded("the body did not arrive in time") from error

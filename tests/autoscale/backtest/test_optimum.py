@@ -1,0 +1,53 @@
+"""The search for the cheapest schedule, judged by a fluid queue in place of the simulator."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autoscale.backtest.levels import Counts, Work, cost_s, missed_s
+from autoscale.backtest.optimum import optimum, oracle
+from autoscale.backtest.replay import Replay, Replayed
+
+
+def day() -> Work:
+    rng = np.random.default_rng(3)
+    course = 8 + 5 * np.sin(np.arange(2000) / 300)
+    return Work(replicas=course + rng.normal(0, 0.6, 2000), step_s=15.0, start_s=180.0)
+
+
+def judged(work: Work, tried: list[float]) -> Replay:
+    """Return a replay in which work beyond what is on is missed."""
+
+    def replay(counts: Counts, told: str) -> Replayed:
+        share = 1 - missed_s(work, counts) / work.total_s
+        paid = cost_s(work, counts)
+        tried.append(share)
+        outcome: Any = SimpleNamespace(pools={"dense": SimpleNamespace(attainment=share, replica_seconds=paid)})
+        return Replayed(pool="dense", counts=counts, told=told, outcome=outcome)
+
+    return replay
+
+
+@pytest.mark.parametrize("share", [0.95, 0.999])
+def test_the_optimum_holds_and_nothing_cheaper_by_foresight_was_passed_over(share):
+    """It is within 2 % of the dual bound's neighbourhood: the oracle that holds the same share pays more."""
+    work = day()
+    tried: list[float] = []
+    best = optimum(work, judged(work, tried), share)
+    informed = oracle(work, judged(work, []), share)
+    assert best is not None
+    assert informed is not None
+    assert best.attainment >= share
+    assert best.paid_s <= informed.paid_s
+    assert len(tried) < 40
+
+
+def test_no_schedule_is_none():
+    """A share that cannot be reached gives no row rather than a wrong one."""
+    work = day()
+    never = Work(replicas=work.replicas * 3, step_s=15.0, start_s=180.0)
+    assert optimum(work, judged(never, []), 0.999) is None

@@ -1,0 +1,35 @@
+"""The autoscaler's evaluation where its traces are, and where they are not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import autoscale
+from benchmarks.autoscale_sets import CONV, SETTINGS
+
+
+def test_says_what_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every workload is named with the files that are missing, and nothing is written."""
+    output = tmp_path / "found.json"
+    autoscale.main(["--traces", str(tmp_path), "--output", str(output)])
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == sum(len(setting.workloads) for setting in SETTINGS)
+    assert all("left out" in line and ".csv" in line for line in said)
+    assert not output.exists()
+
+
+def test_a_step_goes_through_with_its_stand_in(tmp_path: Path) -> None:
+    """One policy on the first minutes: a table and data, marked as simulated."""
+    trace = tmp_path / CONV
+    trace.parent.mkdir()
+    trace.write_text("t_s,input_tokens,output_tokens\n" + "".join(f"{at},{200 + at},20\n" for at in range(500)))
+    output = tmp_path / "found.json"
+    chosen = ["--settings", "brown-out", "--policies", "hpa-knee-78", "--no-hindsight", "--until-day", "0.045"]
+    autoscale.main(["--traces", str(tmp_path), "--output", str(output), *chosen])
+    (found,) = json.loads(output.read_text())
+    assert found["simulated"] is True
+    assert found["rows"][0]["figures"]["requests"] > 1_000
+    assert "| hpa-knee-78 |" in output.with_suffix(".md").read_text()
