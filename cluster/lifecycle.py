@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -220,11 +221,17 @@ def attached(directory: Path) -> Iterator[RunState]:
     import ray  # noqa: PLC0415 - reads the environment set above
 
     with _in_one_sentence(f"reaching the cluster behind {running.http}"):
+        # Ray tells every driver of dead machines on its standard output, where commands print JSON.
+        ray._private.worker.print_to_stdstream = _to_stderr
         ray.init(address=running.ray_address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield running
     finally:
         ray.shutdown()
+
+
+def _to_stderr(told: Mapping[str, Any], *_: object, **__: object) -> None:
+    sys.stderr.writelines(f"{line}\n" for line in told.get("lines", ()))
 
 
 class AttachedCluster:

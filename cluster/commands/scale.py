@@ -24,7 +24,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Pool = Annotated[str, typer.Argument(help="The pool's name.")]
 Proposal = Annotated[str, typer.Argument(help="The proposal's id.")]
 
-scale = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+scale = typer.Typer(name="scale", add_completion=False, pretty_exceptions_enable=False)
 
 
 @scale.callback(invoke_without_command=True)
