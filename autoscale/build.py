@@ -11,7 +11,7 @@ from autoscale.fleet import Fleet, Load, PoolFleet, ReplicaFleet, Slo
 from autoscale.hardware import Inventory
 from autoscale.heard import Heard, Reports, window
 from autoscale.pools import PoolSettings
-from autoscale.served import Served, ServedReplica
+from autoscale.served import Served, ServedPool, ServedReplica
 from autoscale.slo import merged
 from deployments.signals import Histogram, ReplicaSignals, Stage, since
 from deployments.totals import StepTotals
@@ -80,7 +80,7 @@ def _pool(settings: PoolSettings, reports: Reports, served: Served, sight: Sight
         ttft=merged(part.ttft for part in parts),
         ttft_window_s=sight.window_s,
         inter_token=merged(_inter_token(heard, sight) for heard in own),
-        blind=tuple(_blind(replicas, reports, served, sight)),
+        blind=(*_blind(replicas, reports, served, sight), *_recovering(pool)),
         hardware=settings.hardware,
         limits=limits,
         profile=settings.profile,
@@ -157,6 +157,13 @@ def _stage(served: ServedReplica, reported: Stage | None) -> Stage:
     if reported is None:
         return "placed" if served.placed else "requested"
     return "warming" if reported == "ready" else reported
+
+
+def _recovering(pool: ServedPool) -> Iterator[str]:
+    """Name what Serve has not found again: asked for fewer, it stops such a replica first, whatever it is doing."""
+    for replica in pool.replicas:
+        if replica.recovering:
+            yield f"Serve is recovering replica {replica.replica}"
 
 
 def _blind(replicas: Iterable[ReplicaFleet], reports: Reports, served: Served, sight: Sight) -> Iterator[str]:

@@ -15,7 +15,8 @@ class PoolDecision:
 
     ``binds`` names the rule that set the number; ``rejected`` says, each in a few words, what else was considered and
     why it lost. ``numbers`` are the quantities that the rule saw, with their units in their names. ``release`` names
-    the machines that replicas should leave first, once for each, so that whole machines become empty.
+    the machines that replicas should leave first, once for each, so that whole machines become empty. It is advice, on
+    which nothing acts: Serve itself chooses the replicas that it stops.
     """
 
     replicas: int

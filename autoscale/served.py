@@ -14,7 +14,7 @@ class ServedReplica:
     """One replica by its Serve id; ``placed`` once it has a process on a node, ``since_s`` in Unix time.
 
     ``node`` is the id of the machine it is on, "" before it has one. ``since_s`` is when Serve asked for it,
-    ``actor`` the name of its Ray actor.
+    ``actor`` the name of its Ray actor. ``recovering`` ones run, and Serve, restarted, has not found them again yet.
     """
 
     replica: str
@@ -23,6 +23,7 @@ class ServedReplica:
     since_s: float = 0.0
     node: str = ""
     actor: str = ""
+    recovering: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

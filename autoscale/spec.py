@@ -70,8 +70,8 @@ class AutoscaleSpec(SharedSpec):
     """
 
     mode: Literal["active", "advise", "approve"] = "active"
-    interval: Seconds = Field(default=1.0, gt=0)
-    stale_after: Seconds = Field(default=5.0, validate_default=True)
+    interval: Seconds = Field(default=1.0, ge=0.1, le=60)
+    stale_after: Seconds = Field(default=5.0, le=300, validate_default=True)
     policy: AnyPolicy = SlaSpec()
     pools: Mapping[str, PoolSpec] = Field(default_factory=dict)
     queue: QueueSpec = QueueSpec()

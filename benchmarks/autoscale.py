@@ -1,7 +1,8 @@
 """The autoscaler against its peers and against what was possible, by simulation on recorded workloads.
 
 ``python -m benchmarks.autoscale`` writes ``results/autoscale.json`` and ``results/autoscale.md``. What needs a trace
-that is not there is left out, and said so. Nothing here is tuned: every policy and peer is at its defaults.
+that is not there is left out, and said so. Every policy and peer is at its defaults and judged on the second half;
+with ``--tuned`` peers are also tuned on the first.
 """
 
 from __future__ import annotations
@@ -63,6 +64,18 @@ POLICIES = (
 )
 
 
+def judged(span_s: float, given: argparse.Namespace) -> tuple[float, float]:
+    """Return from when and up to when a workload of this span is judged: its second half unless told otherwise.
+
+    Raises ValueError where nothing is left.
+    """
+    end_s = min(given.until_day * DAY_S, span_s)
+    begin_s = 0.5 * end_s if given.tune_until is None else given.tune_until * DAY_S
+    if begin_s >= end_s:
+        raise ValueError(f"--tune-until {given.tune_until:g} leaves nothing of {end_s / DAY_S:.3g} days to judge")
+    return begin_s, end_s
+
+
 def trial_of(setting: Setting, workload: Workload, folder: Path, *, from_s: float, until_s: float, seed: int) -> Trial:
     """Return one workload scaled to a mean of twelve replicas, from and up to a time of it."""
     profile = shipped(PROFILE)
@@ -79,7 +92,7 @@ def trial_of(setting: Setting, workload: Workload, folder: Path, *, from_s: floa
     scenario = Scenario(pools=_pools(setting, pool), capacity_error=setting.capacity_error, seed=seed)
     lengths, whole = workload.lengths(folder), workload.rates(folder)
     rates = whole.scaled(MEAN_REPLICAS * _carried_rps(scenario, pool, lengths))
-    part = rates.between(min(from_s, 0.5 * rates.span_s), min(until_s, rates.span_s))
+    part = rates.between(from_s, until_s)
     trace = Generated(rates=part, lengths=lengths, seed=seed, noise=workload.noise)
     sources = {pool.name: source_of(shipped_path(PROFILE))}
     return Trial(
@@ -125,17 +138,21 @@ def reports(chosen: Sequence[Setting], given: argparse.Namespace) -> Iterator[Re
             if missing := workload.missing(given.traces):
                 print(f"{setting.name}: {workload.name} left out, {given.traces} has no {', '.join(missing)}")
                 continue
-            begin_s, end_s = given.from_day * DAY_S, given.until_day * DAY_S
+            begin_s, end_s = judged(workload.rates(given.traces).span_s, given)
             trial = trial_of(setting, workload, given.traces, from_s=begin_s, until_s=end_s, seed=given.seed)
+            first = None
+            if given.tuned:
+                first = trial_of(setting, workload, given.traces, from_s=0.0, until_s=begin_s, seed=given.seed)
             sticks = measured(trial, SHARE)
-            work = tasks(trial, sticks, entrants, tuple(range(given.seeds)), SHARE, hindsight=given.hindsight)
+            seeds = tuple(range(given.seeds))
+            work = tasks(trial, sticks, entrants, seeds, SHARE, tune_on=first, hindsight=given.hindsight)
             rows = list(made(work, given.jobs, lambda name: print(f"  {name}", flush=True)))
             yield Report(
                 trial=trial,
                 sticks=sticks,
                 share=SHARE,
                 rows=rows,
-                period=f"days {given.from_day:g} to {given.until_day:g}",
+                period=f"days {begin_s / DAY_S:.3g} to {end_s / DAY_S:.3g}",
             )
 
 
@@ -147,6 +164,8 @@ def markdown(report: Report) -> str:
     for row in report.rows:
         cells = [written(report.ratios[row.name], "{:.3f}"), *(column.told(row.figures) for column in COLUMNS)]
         lines.append(f"| {row.name} | {' | '.join(cells)} |")
+    if report.certificate is not None:
+        lines += ["", report.certificate.told]
     return "\n".join(lines) + "\n"
 
 
@@ -157,7 +176,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--settings", nargs="*", default=[], help="parts of their names; all without")
     parser.add_argument("--policies", nargs="*", default=list(POLICIES))
     parser.add_argument("--workloads", type=int, default=None, help="only so many of each setting")
-    parser.add_argument("--from-day", type=float, default=0.0)
+    parser.add_argument("--tune-until", type=float, default=None, help="day from which runs are judged; half without")
+    parser.add_argument("--tuned", action="store_true", help="also tune peers on what comes before --tune-until")
     parser.add_argument("--until-day", type=float, default=math.inf)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1, help="of the requests")

@@ -113,6 +113,7 @@ SETTINGS = (
     Setting(name="weeks, cold start 180 s", workloads=WEEKS),
     Setting(name="weeks, cold start 420 s", workloads=WEEKS, cold_start_s=420.0),
     Setting(name="bursts, cold start 180 s", workloads=BURSTS),
+    Setting(name="bursts, cold start 420 s", workloads=BURSTS, cold_start_s=420.0),
     Setting(name="weeks, capacity overstated by 20 %", workloads=WEEKS[:1], capacity_error=0.2),
     Setting(name="weeks, capacity understated by 20 %", workloads=WEEKS[:1], capacity_error=-0.2),
     Setting(name="step with brown-out, cold start 180 s", workloads=(JUMP,), stand_in=True),

@@ -6,7 +6,7 @@ import gc
 
 # Net new objects before the young ones are looked at, and how often that happens before older ones are looked at, too.
 # Several hundred streams are a hundred thousand objects: the defaults (700, 10, 10) walk all of them every few seconds.
-THRESHOLDS = (10_000, 50, 20)
+THRESHOLDS = (10_000, 50, 5)
 
 
 def collect_seldom() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,8 +13,11 @@ from autoscale.arbiter.carries import Carries
 from autoscale.arbiter.offered import Counts, Offered, as_meant, involved
 from autoscale.arbiter.share import Pressure, steady, wanted
 from autoscale.arbiter.spec import BrownOutSpec
+from autoscale.failures import Failures
 from autoscale.fleet import STARTING, Fleet, PoolFleet
 from autoscale.policy import Decision, Policy, PoolDecision
+
+log = logging.getLogger(__name__)
 
 # Rates are taken over this long: short enough to see a step at once, long enough to count something.
 _RATE_S, _KEPT_S = 5.0, 30.0
@@ -43,35 +48,43 @@ class BrownOut:
     spec: BrownOutSpec
     _pools: dict[str, _Pool] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict)
+    _failures: Failures = field(default_factory=Failures)
 
     def decide(self, fleet: Fleet) -> Decision:
         """Answer for every pool, with the shares of those that are late."""
         known = involved(fleet)
         self._pools = {name: self._pools.get(name, _Pool()) for name in known}
-        counts = {
-            name: self._see(self._pools[name], pool, fleet.at_s)
-            for name, pool in known.items()
-            if pool.demand is not None
-        }
+        counts = {name: self._see(name, pool, fleet.at_s) for name, pool in known.items() if pool.demand is not None}
         ratios = {name: self._pools[name].offered.ratio(_KEPT_S) for name in counts}
         decision = self.inner.decide(as_meant(fleet, counts, ratios))
-        if not self.spec.enabled:
-            self._shares = {}
-            return decision
         spare = dict.fromkeys(known, 1.0)
         pools, shares = dict(decision.pools), dict[str, float]()
         for name in sorted(known, key=lambda one: (-known[one].priority, one)):
             if known[name].stand_ins and name in pools and name in counts:
-                pools[name], share = self._judged(name, fleet, pools[name], spare)
-                shares[name] = share
+                with self._contained(name, *known[name].stand_ins):
+                    pools[name], shares[name] = self._judged(name, fleet, pools[name], spare)
         self._shares = {name: share for name, share in shares.items() if share > 0}
         return replace(decision, pools=pools, brown_out={**decision.brown_out, **self._shares})
 
-    def _see(self, known: _Pool, pool: PoolFleet, at_s: float) -> Counts:
+    @contextmanager
+    def _contained(self, *names: str) -> Iterator[None]:
+        """Let what one replica of these pools carries be learnt anew where it cannot be worked out."""
+        try:
+            yield
+        except Exception:
+            if self._failures.first("brown_out_failed", names[0]):
+                log.exception("brown_out_failed pool=%s", names[0])
+            for name in names:
+                if name in self._pools:
+                    self._pools[name].carries = Carries()
+
+    def _see(self, name: str, pool: PoolFleet, at_s: float) -> Counts:
         assert pool.demand is not None  # noqa: S101 - only pools that gateways have told of come here
+        known = self._pools[name]
         counts = known.offered.see(pool.demand, at_s, keep_s=_KEPT_S)
         known.allowance.see(at_s, counts.meant, counts.moved)
-        known.carries.see(pool)
+        with self._contained(name):
+            known.carries.see(pool)
         return counts
 
     def _judged(

@@ -10,4 +10,5 @@ from autoscale.policy import Policy
 
 def shared(policy: Policy, spec: SharedSpec) -> Policy:
     """Deal what is scarce, and have stand-ins answer for what comes too late."""
-    return BrownOut(Arbiter(policy, spec), spec.brown_out)
+    arbiter = Arbiter(policy, spec)
+    return BrownOut(arbiter, spec.brown_out) if spec.brown_out.enabled else arbiter

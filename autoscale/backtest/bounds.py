@@ -65,6 +65,11 @@ def family(work: Work) -> tuple[Priced, ...]:
     )
 
 
+def dual_s(work: Work, missed_share: float) -> float:
+    """Return the highest of the bounds at all of ``PRICES``, in replica-seconds."""
+    return max(dual_bound_s(work, one, missed_share) for one in family(work))
+
+
 def dual_bound_s(work: Work, one: Priced, missed_share: float) -> float:
     """Return a lower bound, in replica-seconds, on every schedule that drops at most *missed_share* of the work.
 

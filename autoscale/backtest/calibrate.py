@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from autoscale.backtest.demand import SecondsOf
 from autoscale.backtest.foresight import Foresight
+from autoscale.capacity.profile_file import ProfileError
 from autoscale.sim.arrivals import Arrivals, Trace
 from autoscale.sim.scenario import Scenario, SimPool
 from autoscale.sim.world import simulate
@@ -101,6 +102,11 @@ def carried(
     fixed = replace(pool, min_replicas=replicas, max_replicas=replicas, initial_replicas=replicas, stand_ins=())
     alone = replace(scenario, pools=(fixed,), inventory=None, replica_failures_per_day=0.0, duration_s=None)
     mean_s = float(seconds_of(drawn.sample).total.mean())
+    if mean_s <= 0:
+        raise ProfileError(
+            f"pool {pool.name}: no request takes its engine any time; its profile's step needs prefill_token_s and "
+            "sequence_s above 0, as `tercet profile` measures them"
+        )
     token_s = 0.0
 
     def holds(rate_rps: float) -> bool:

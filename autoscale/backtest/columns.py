@@ -48,7 +48,7 @@ COLUMNS: tuple[Column, ...] = (
 )
 
 
-def ratios(hours: Mapping[str, float], optimum: str) -> dict[str, float]:
-    """Return each row's replica-hours over the optimum's; nan where no optimum was found."""
-    best = hours.get(optimum, math.nan)
-    return {name: paid / best if best else math.nan for name, paid in hours.items()}
+def ratios(paid: Mapping[str, float], optimum: str) -> dict[str, float]:
+    """Return what each row pays over what the optimum does; nan where no optimum was found."""
+    best = paid.get(optimum, math.nan)
+    return {name: one / best if best else math.nan for name, one in paid.items()}

@@ -10,7 +10,7 @@ from typing import Any
 from autoscale.backtest.peers.aibrix import Apa, Kpa
 from autoscale.backtest.peers.chiron import Chiron
 from autoscale.backtest.peers.dynamo_load import EasyLoad, SlaLoad
-from autoscale.backtest.peers.dynamo_throughput import BothLoops, Throughput
+from autoscale.backtest.peers.dynamo_throughput import Throughput, both_loops
 from autoscale.backtest.peers.heteroscale import HeteroScale
 from autoscale.backtest.peers.hpa_metrics import hpa_on_kv, hpa_on_ongoing
 from autoscale.backtest.peers.inferno import Inferno
@@ -43,7 +43,14 @@ def _grid(**axes: Sequence[Any]) -> tuple[Options, ...]:
     return tuple(dict(zip(axes, point, strict=True)) for point in product(*axes.values()))
 
 
-_EACH = (4, 8, 12, 16, 24, 32, 48, 64, 96)
+def edges(options: Options, settings: Sequence[Options]) -> list[str]:
+    """Return the options at the least or the most of what was tried, of those with more values than two."""
+    tried = {name: sorted({one[name] for one in settings}) for name in options}
+    return [name for name, value in options.items() if value not in tried[name][1:-1] and len(tried[name]) > _A_PAIR]
+
+
+_A_PAIR = 2
+_EACH = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192)
 _KV = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 # The share down below the one up in the proportion of the defaults.
 _WVA_V2 = tuple(
@@ -53,7 +60,10 @@ _WVA_V2 = tuple(
 )
 
 PEERS: Mapping[str, Peer] = {
-    "ray-serve": Peer(rule=RayServe, settings=_grid(target_ongoing_requests=_EACH, upscale_delay_s=(0, 30))),
+    "ray-serve": Peer(
+        rule=RayServe,
+        settings=_grid(target_ongoing_requests=_EACH, upscale_delay_s=(0, 30), downscale_delay_s=(60, 300, 600)),
+    ),
     "hpa-ongoing": Peer(rule=hpa_on_ongoing, settings=_grid(target=_EACH)),
     "hpa-kv": Peer(rule=hpa_on_kv, settings=_grid(target=_KV)),
     "hpa-knee-70": Peer(rule=hpa_on_knee, defaults={"utilization": 0.70}),
@@ -75,7 +85,7 @@ PEERS: Mapping[str, Peer] = {
     "dynamo-easy": Peer(rule=EasyLoad, settings=_grid(up_share=(0.3, 0.5, 0.7, 1.0), down_share=(0.1, 0.2))),
     "dynamo-load": Peer(rule=SlaLoad, settings=_grid(sensitivity=(0.3, 0.5, 0.65, 0.8))),
     "dynamo-throughput": Peer(rule=Throughput, settings=_grid(interval_s=(30, 60, 180))),
-    "dynamo-both": Peer(rule=BothLoops),
+    "dynamo-both": Peer(rule=both_loops, settings=_grid(sensitivity=(0.3, 0.5, 0.65, 0.8), interval_s=(30, 60, 180))),
     "chiron": Peer(rule=Chiron, settings=_grid(busy_share=(0.05, 0.1, 0.2, 0.4))),
     "heteroscale": Peer(rule=HeteroScale, settings=_grid(tokens_per_s_each=(125, 250, 500, 1000, 2000))),
 }

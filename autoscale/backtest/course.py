@@ -12,6 +12,7 @@ from autoscale.sim.outcome import ATTAINMENT_WINDOW_S, Decided, PoolOutcome
 
 _POINTS = 1500
 _DECISIONS = 600
+_MINUTE = round(60.0 / ATTAINMENT_WINDOW_S)
 _STAGES = ("ready", "warming", "loading", "requested", "draining")
 
 Floats = npt.NDArray[np.float64]
@@ -43,7 +44,7 @@ def course(pool: str, outcome: PoolOutcome) -> Course:
     line = outcome.timeline
     every = max(1, -(-len(line.t_s) // _POINTS))
     starts = np.arange(0, len(line.t_s), every)
-    windows = max(1, -(-len(outcome.window_requests) // _POINTS))
+    windows = max(_MINUTE, -(-len(outcome.window_requests) // _POINTS))
     asked, met = _sums(outcome.window_requests, windows), _sums(outcome.window_within, windows)
     changes = _changes(outcome.decisions)
     return Course(

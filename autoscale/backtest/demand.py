@@ -50,11 +50,15 @@ def engine_seconds(step: StepModel) -> SecondsOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offered:
-    """A trace summed up: engine seconds that are to be worked in each step of ``step_s``, and requests that arrive."""
+    """A trace summed up: engine seconds that are to be worked in each step of ``step_s``, and requests that arrive.
+
+    ``last_s`` is when the last of them does.
+    """
 
     step_s: float
     seconds: Floats
     requests: Floats
+    last_s: float
 
     def replicas(self, seconds_per_replica: float) -> Floats:
         """Return the replicas that each step keeps busy when one does *seconds_per_replica* of work a second."""
@@ -80,13 +84,13 @@ class _Sums:
     def __init__(self, step_s: float) -> None:
         self._step_s = step_s
         self._at_once, self._rate, self._requests = np.zeros(0), np.zeros(0), np.zeros(0)
-        self._steps = 0
+        self._steps, self._last_s = 0, 0.0
 
     def add(self, t_s: Floats, seconds: EngineSeconds, takes_s: Floats) -> None:
         begin = (t_s // self._step_s).astype(np.int64)
         end = ((t_s + takes_s) // self._step_s).astype(np.int64) + 1
         each = seconds.decode / (end - begin)
-        self._steps = max(self._steps, int(begin[-1]) + 1)
+        self._steps, self._last_s = max(self._steps, int(begin[-1]) + 1), float(t_s[-1])
         self._at_once = _plus(self._at_once, begin, seconds.prefill)
         self._rate = _plus(_plus(self._rate, begin, each), end, -each)
         self._requests = _plus(self._requests, begin, np.ones(len(begin)))
@@ -98,6 +102,7 @@ class _Sums:
             step_s=self._step_s,
             seconds=np.maximum(0.0, self._at_once[:steps] + decode),
             requests=self._requests[:steps],
+            last_s=self._last_s,
         )
 
 

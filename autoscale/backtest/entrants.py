@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from autoscale.backtest.contenders import PEERS
 from autoscale.policies.compose import compose
 from autoscale.policies.grammar import KINDS, parse
+from autoscale.policies.schedule import ScheduleSpec
 from autoscale.policy import Policy
 from autoscale.spec import AutoscaleSpec
 
@@ -40,11 +43,27 @@ class Entrant:
         return replace(self, name=f"{self.rule} ({told})", kind="tuned", options=options)
 
     @property
+    def by_the_clock(self) -> bool:
+        """Tell whether hours and days are part of what it decides by."""
+        return self.spec is not None and scheduled(self.spec)
+
+    @property
     def told(self) -> str:
         """Return its options as JSON."""
         if self.spec is None:
             return json.dumps(dict(self.options))
         return json.dumps(self.spec.model_dump(mode="json", include={"policy", "hold", "step"}, exclude_unset=True))
+
+
+def scheduled(value: object) -> bool:
+    """Tell whether there is a schedule in a configuration, inside other policies and for single pools included."""
+    if isinstance(value, Mapping):
+        return any(map(scheduled, value.values()))
+    if isinstance(value, tuple):
+        return any(map(scheduled, value))
+    if isinstance(value, BaseModel):
+        return isinstance(value, ScheduleSpec) or any(scheduled(one) for _, one in value)
+    return False
 
 
 def peers() -> tuple[Entrant, ...]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
+from autoscale.backtest.recovery import recover_s
 from autoscale.sim.outcome import ATTAINMENT_WINDOW_S, Outcome, PoolOutcome
 
 _DAY_S = 86400.0
 _HOUR_S = 3600.0
 _WORST_OVER_S = 300.0
-_RECOVERED = 0.99
-_RECOVERED_FOR_S = 120.0
 
 Counts = npt.NDArray[np.int64]
 
@@ -26,8 +26,8 @@ class Figures:
     ``slo`` is the share of requests within every target, ``worst_5min`` the lowest share of any five minutes.
     ``replica_hours`` are paid, starts and drains included, ``gpu_hours`` the same in GPUs. ``cost_per_million`` is for
     a million tokens of requests within every target, taking those to be as long as the others. ``recover_s`` is the
-    longest time from a minute below 99 % to the first of two minutes at or above. ``decide_ms`` is the mean of a
-    decision, ``decide_p99_ms`` its 99th percentile, both measured.
+    longest time until 99 % are held again (``recovery.py``). ``decide_ms`` is the mean of a decision,
+    ``decide_p99_ms`` its 99th percentile, both measured.
     """
 
     requests: float
@@ -52,6 +52,11 @@ class Figures:
     decide_ms: float
     decide_p99_ms: float
 
+    @property
+    def paid(self) -> float:
+        """Return what runs are ranked by: GPU-hours, or the cost where there are no GPUs."""
+        return self.gpu_hours or self.cost
+
 
 def figures(outcome: Outcome, gpus: Mapping[str, float]) -> Figures:
     """Sum up *outcome*; latency quantiles are those of the pool with the most requests, *gpus* a replica's by pool."""
@@ -66,7 +71,7 @@ def figures(outcome: Outcome, gpus: Mapping[str, float]) -> Figures:
         slo=slo,
         ttft=_share(_total(pools, "within_ttft"), requests),
         tpot=_share(_total(pools, "within_tpot"), requests),
-        worst_5min=min(worst(pool.window_requests, pool.window_within) for pool in pools),
+        worst_5min=_least(worst(pool.window_requests, pool.window_within) for pool in pools),
         ttft_p50_s=largest.ttft.quantile(0.5),
         ttft_p95_s=largest.ttft.quantile(0.95),
         ttft_p99_s=largest.ttft.quantile(0.99),
@@ -97,21 +102,6 @@ def worst(requests: Counts, within: Counts) -> float:
     return float((met[some] / asked[some]).min()) if some.any() else float("nan")
 
 
-def recover_s(requests: Counts, within: Counts) -> float:
-    """Return the longest time below 99 % until it is at or above for two minutes; 0 where it never is below."""
-    good = within >= _RECOVERED * requests
-    needed = round(_RECOVERED_FOR_S / ATTAINMENT_WINDOW_S)
-    longest, began, run = 0, -1, 0
-    for at, fine in enumerate(good):
-        run = run + 1 if fine else 0
-        if not fine and began < 0:
-            began = at
-        if began >= 0 and (run >= needed or at == len(good) - 1):
-            longest = max(longest, at + 1 - run - began)
-            began = began if run < needed else -1
-    return longest * ATTAINMENT_WINDOW_S
-
-
 def mean(several: Sequence[Figures]) -> Figures:
     """Return the mean of each figure over several seeds."""
     return Figures(**{one.name: float(np.mean([getattr(run, one.name) for run in several])) for one in fields(Figures)})
@@ -119,6 +109,11 @@ def mean(several: Sequence[Figures]) -> Figures:
 
 def _total(pools: Iterable[PoolOutcome], name: str) -> float:
     return float(sum(getattr(pool, name) for pool in pools))
+
+
+def _least(values: Iterable[float]) -> float:
+    """Return the least of what there is to judge; an idle pool has nothing."""
+    return min((value for value in values if not math.isnan(value)), default=math.nan)
 
 
 def _share(part: float, whole: float) -> float:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from autoscale.backtest.bounds import opt100
 from autoscale.backtest.demand import smoothed
+from autoscale.backtest.foresight import Foresight
 from autoscale.backtest.optimum import optimum, oracle
 from autoscale.backtest.replay import Replay, Replayed, replayer
 from autoscale.backtest.trial import Trial, alone
 from autoscale.backtest.yardstick import STEP_S, Yardstick
-from autoscale.sim.outcome import Outcome
+from autoscale.sim.outcome import Outcome, PoolOutcome
+from autoscale.sim.scenario import SimPool
 
 Found = Callable[[Yardstick, Replay], Replayed | None]
 
@@ -47,21 +49,37 @@ def optimum_name(share: float) -> str:
 
 
 def known(trial: Trial, sticks: Mapping[str, Yardstick], find: Found) -> Known | None:
-    """Find each pool's schedule by itself and put the outcomes together; None where one pool has none."""
+    """Find each pool's schedule by itself and put the outcomes together; None where one pool has none.
+
+    All pools are paid for as long as the longest trace lasts; one without arrivals keeps its minimum.
+    """
+    whole = replace(trial, scenario=replace(trial.scenario, duration_s=horizon_s(trial, sticks)))
     found: list[Replayed] = []
     for stick in sticks.values():
-        one = find(stick, replayer(alone(trial, stick.pool), stick.pool.name, STEP_S))
+        one = find(stick, replayer(alone(whole, stick.pool), stick.pool.name, STEP_S))
         if one is None:
             return None
         found.append(one)
-    return Known(outcome=_together(found), told="; ".join(f"{one.pool}: {one.told}" for one in found))
+    idle = {pool.name: _idle(whole, pool) for pool in trial.scenario.pools if pool.name not in sticks}
+    return Known(outcome=_together(found, idle), told="; ".join(f"{one.pool}: {one.told}" for one in found))
 
 
-def _together(found: Sequence[Replayed]) -> Outcome:
+def horizon_s(trial: Trial, sticks: Mapping[str, Yardstick]) -> float:
+    """Return how long replicas are paid for: up to the last arrival at any pool, where the scenario says nothing."""
+    told_s = trial.scenario.duration_s
+    return max((stick.offered.last_s for stick in sticks.values()), default=0.0) if told_s is None else told_s
+
+
+def _idle(trial: Trial, pool: SimPool) -> PoolOutcome:
+    least = alone(trial, pool).foreseen({pool.name: pool.min_replicas})
+    return least.run(Foresight(plans={})).pools[pool.name]
+
+
+def _together(found: Sequence[Replayed], idle: Mapping[str, PoolOutcome]) -> Outcome:
     first = found[0].outcome
     return Outcome(
         simulated_s=first.simulated_s,
-        pools={one.pool: one.outcome.pools[one.pool] for one in found},
+        pools={**{one.pool: one.outcome.pools[one.pool] for one in found}, **idle},
         decide_s=np.zeros(0),
         run_s=sum(one.outcome.run_s for one in found),
     )

@@ -15,6 +15,9 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
+# What the walks of all prices that are followed at once may take.
+_MOST_BYTES = 64 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Work:
@@ -48,9 +51,11 @@ def schedules(work: Work, prices: Sequence[float]) -> Counts:
     above = np.arange(work.least, work.levels, dtype=np.float64)
     counts = np.full((len(prices), len(work.replicas)), work.least, dtype=np.int64)
     if len(above) and len(work.replicas):
-        told = _preferences(work, above, np.asarray(prices, dtype=np.float64))
-        for index in range(len(prices)):
-            counts[index] += _on(told[:, index]).sum(axis=1)
+        at_once = max(1, _MOST_BYTES // (len(work.replicas) * len(above)))
+        for begin in range(0, len(prices), at_once):
+            told = _preferences(work, above, np.asarray(prices[begin : begin + at_once], dtype=np.float64))
+            for index in range(told.shape[1]):
+                counts[begin + index] += _on(told[:, index]).sum(axis=1)
     return counts
 
 

@@ -35,6 +35,8 @@ def _parts(reports: Sequence[Report]) -> Iterator[str]:
     for report in reports:
         yield f"<h2>{escape(report.trial.name)} {escape(report.period)}</h2><p>{escape(report.calibration)}</p>"
         yield table(report)
+        if report.certificate is not None:
+            yield f"<p>{escape(report.certificate.told)}</p>"
         yield _drawn(frontier(report), script)
         script = False
         for row in shown(report):
@@ -51,7 +53,7 @@ def _drawn(figure: Any, script: bool | str) -> str:
 def shown(report: Report) -> list[Row]:
     """Return the rows whose course is drawn: policies, the cheapest peer that holds the SLO, and the optimum."""
     holding = [row for row in report.rows if row.kind in {"peer", "tuned"} and row.figures.slo >= report.share]
-    best = [min(holding, key=lambda row: row.figures.replica_hours)] if holding else []
+    best = [min(holding, key=lambda row: row.figures.paid)] if holding else []
     policies = [row for row in report.rows if row.kind == "policy"]
     return [*policies, *best, *(row for row in report.rows if row.name == optimum_name(report.share))]
 

@@ -26,7 +26,7 @@ _STAGES = {
 
 
 def frontier(report: Report) -> Any:
-    """Return replica-hours over the optimum's against the share of requests that missed, on a scale of tens."""
+    """Return what is paid against the share of requests that missed, on a scale of tens."""
     import plotly.graph_objects as go  # noqa: PLC0415  # only reports draw
 
     figure = go.Figure()
@@ -34,7 +34,7 @@ def frontier(report: Report) -> Any:
         chosen = [row for row in report.rows if row.kind == kind]
         figure.add_trace(
             go.Scatter(
-                x=[row.figures.replica_hours for row in chosen],
+                x=[row.figures.paid for row in chosen],
                 y=[max(_FEWEST_MISSED, 1 - row.figures.slo) for row in chosen],
                 text=[escape(row.name) for row in chosen],
                 hovertext=[_hover(row, report) for row in chosen],
@@ -49,7 +49,7 @@ def frontier(report: Report) -> Any:
     figure.update_yaxes(
         type="log", autorange="reversed", title="share of requests that missed a target (upwards: fewer)"
     )
-    figure.update_xaxes(title="replica-hours (simulated)")
+    figure.update_xaxes(title=f"{report.trial.unit} (simulated)")
     figure.update_layout(title="What is paid for which SLO", height=620, template="plotly_white")
     return figure
 

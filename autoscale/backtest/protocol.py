@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
-from autoscale.backtest.contenders import PEERS
+from autoscale.backtest.contenders import PEERS, edges
 from autoscale.backtest.course import Course, course
 from autoscale.backtest.entrants import Entrant, Kind
 from autoscale.backtest.figures import Figures, mean
@@ -109,7 +109,9 @@ def make(task: Task) -> Row | None:
 def _tuned(task: Task) -> Entrant:
     trial = task.tune_on or task.trial
     tried = [Tried(setting=one, figures=trial.figures(trial.run(one.policy()))) for one in task.settings]
-    return best(tried, task.share).setting
+    found = best(tried, task.share).setting
+    ends = edges(found.options, [one.options for one in task.settings])
+    return replace(found, name=f"{found.name}, {' and '.join(ends)} at the grid's edge") if ends else found
 
 
 def _foreseen(task: Task) -> Row | None:

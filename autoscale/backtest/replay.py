@@ -11,6 +11,7 @@ from autoscale.backtest.foresight import Foresight, Plan
 from autoscale.backtest.levels import Counts
 from autoscale.backtest.trial import Trial
 from autoscale.sim.outcome import Outcome
+from autoscale.sim.scenario import Scenario, SimPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,14 +37,21 @@ class Replayed:
 Replay = Callable[[Counts, str], Replayed]
 
 
+def lead(scenario: Scenario, pool: SimPool) -> float:
+    """Return how many seconds before a replica is to be ready its plan asks for it."""
+    return pool.profile.starts.median_s + scenario.serve_lag_s + scenario.interval_s
+
+
 def replayer(trial: Trial, pool: str, step_s: float) -> Replay:
     """Return what replays the counts of one pool, with replicas asked for early enough to be ready."""
     chosen = next(one for one in trial.scenario.pools if one.name == pool)
-    lead_s = chosen.profile.starts.median_s + trial.scenario.serve_lag_s + trial.scenario.interval_s
+    lead_s = lead(trial.scenario, chosen)
 
     def replay(counts: Counts, told: str) -> Replayed:
-        plan = Plan(counts=np.clip(counts, chosen.min_replicas, chosen.max_replicas), step_s=step_s)
-        foreseen = trial.foreseen({pool: plan.most(0.0, lead_s)})
+        began_s = trial.scenario.began_s
+        planned = np.clip(counts, chosen.min_replicas, chosen.max_replicas)
+        plan = Plan(counts=planned, step_s=step_s, start_s=began_s)
+        foreseen = trial.foreseen({pool: plan.most(began_s, began_s + lead_s)})
         outcome = foreseen.run(Foresight(plans={pool: plan}, lead_s=lead_s))
         return Replayed(pool=pool, counts=counts, told=told, outcome=outcome)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
+from autoscale.backtest.certificate import HOLDS_FOR, Certificate, bound
 from autoscale.backtest.columns import ratios
 from autoscale.backtest.figures import Figures
 from autoscale.backtest.hindsight import optimum_name
@@ -15,7 +17,7 @@ from autoscale.backtest.trial import Trial
 from autoscale.backtest.yardstick import Yardstick
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """All rows of one trace, the demand in replicas, and what the simulator is known to be off by."""
 
@@ -27,8 +29,18 @@ class Report:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """Return each row's replica-hours over those of the optimum, by the row's name."""
-        return ratios({row.name: row.figures.replica_hours for row in self.rows}, optimum_name(self.share))
+        """Return what each row pays over what the optimum does, by the row's name."""
+        return ratios({row.name: row.figures.paid for row in self.rows}, optimum_name(self.share))
+
+    @cached_property
+    def certificate(self) -> Certificate | None:
+        """Return the optimum beside the dual bound; None without an optimum."""
+        name = optimum_name(self.share)
+        paid = next((row.figures.paid for row in self.rows if row.name == name), None)
+        if paid is None:
+            return None
+        least = bound(self.trial, self.sticks, self.share)
+        return Certificate(name=name, paid=paid, bound=least, unit=self.trial.unit)
 
     @property
     def calibration(self) -> str:
@@ -38,7 +50,14 @@ class Report:
             f"{self.trial.sources.get(pool.name) or 'Its profile does not say how far it may be off.'}"
             for pool in self.trial.scenario.pools
         ]
-        return "Simulated, not measured. " + " ".join(told)
+        return "Simulated, not measured. " + " ".join([*told, *self._luck()])
+
+    def _luck(self) -> Iterator[str]:
+        """Say what differs between runs, where there are several."""
+        runs = max((len(row.seeds) for row in self.rows), default=0)
+        if runs > 1:
+            requests = "the same requests" if self.trial.recorded else "requests generated anew for each"
+            yield f"Figures are means of {runs} runs, with {requests}; rows that know the future are of the first."
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON data."""
@@ -50,8 +69,15 @@ class Report:
             "calibration": self.calibration,
             "capacity_error_shown_to_policies": self.trial.scenario.capacity_error,
             "pools": {name: _stick(stick) for name, stick in self.sticks.items()},
+            "dual_bound": _certificate(self.certificate),
             "rows": [_row(row, self.ratios[row.name]) for row in self.rows],
         }
+
+
+def _certificate(known: Certificate | None) -> dict[str, Any] | None:
+    if known is None:
+        return None
+    return {"bound": known.bound, "unit": known.unit, "gap": _number(known.gap), "holds_for": HOLDS_FOR}
 
 
 def _stick(stick: Yardstick) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from autoscale.policy import Policy
 from autoscale.sim.arrivals import Trace
 from autoscale.sim.outcome import Outcome
 from autoscale.sim.scenario import Scenario, SimPool
+from autoscale.sim.traces.generated import Generated, reseeded
 from autoscale.sim.world import simulate
 
 
@@ -33,9 +34,24 @@ class Trial:
         """Sum up what came of one of its runs."""
         return figures(outcome, {pool.name: pool.hardware.gpus for pool in self.scenario.pools})
 
+    @property
+    def recorded(self) -> bool:
+        """Tell whether every seed has the same requests."""
+        return not any(isinstance(trace, Generated) for trace in self.arrivals.values())
+
+    @property
+    def unit(self) -> str:
+        """Return what is paid in: GPU-hours, or cost where no pool has GPUs."""
+        return "GPU-hours" if any(pool.hardware.gpus for pool in self.scenario.pools) else "cost"
+
+    def price(self, pool: SimPool) -> float:
+        """Return what an hour of one of the pool's replicas is in that unit."""
+        return pool.hardware.gpus if self.unit == "GPU-hours" else pool.hardware.cost_per_hour
+
     def seeded(self, seed: int) -> Trial:
-        """Return the same trial with other luck."""
-        return replace(self, scenario=replace(self.scenario, seed=seed))
+        """Return the same trial with other luck: other requests too where they are generated, not recorded."""
+        arrivals = {name: reseeded(trace, seed) for name, trace in self.arrivals.items()}
+        return replace(self, scenario=replace(self.scenario, seed=seed), arrivals=arrivals)
 
     def foreseen(self, initial: Mapping[str, int]) -> Trial:
         """Return the trial as foresight meets it: starts take exactly their median, none fails, signals are at once.
@@ -56,4 +72,5 @@ class Trial:
 def alone(trial: Trial, pool: SimPool) -> Trial:
     """Return the trial of one pool without the others."""
     only = replace(trial.scenario, pools=(replace(pool, stand_ins=()),), inventory=None)
-    return replace(trial, scenario=only, arrivals={pool.name: trial.arrivals[pool.name]})
+    own = {name: trace for name, trace in trial.arrivals.items() if name == pool.name}
+    return replace(trial, scenario=only, arrivals=own)

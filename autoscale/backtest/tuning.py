@@ -1,4 +1,4 @@
-"""The setting of a policy that holds an SLO with the fewest replica-hours."""
+"""The setting of a policy that holds an SLO for the least GPU-hours, or cost where there are no GPUs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Tried(Generic[Setting]):
     figures: Figures
 
     def rank(self, share: float) -> tuple[float, float]:
-        """Order by what is missing of the SLO first, then by replica-hours."""
-        return max(0.0, share - self.figures.slo), self.figures.replica_hours
+        """Order by what is missing of the SLO first, then by what is paid."""
+        return max(0.0, share - self.figures.slo), self.figures.paid
 
 
 def best(tried: Iterable[Tried[Setting]], share: float) -> Tried[Setting]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoscale.backtest.calibrate import Carried, carried, lengths
+from autoscale.backtest.calibrate import Carried, Lengths, carried, lengths
 from autoscale.backtest.demand import Floats, Offered, engine_seconds, offered
+from autoscale.backtest.draining import drain_s
 from autoscale.backtest.levels import Work
+from autoscale.backtest.replay import lead
 from autoscale.backtest.trial import Trial
-from autoscale.sim.scenario import SimPool
+from autoscale.sim.scenario import Scenario, SimPool
 
 STEP_S = 15.0
 _ROUNDS = 3
@@ -20,11 +22,16 @@ _FIRST = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Yardstick:
-    """One pool's trace summed up, and what one replica carries in a pool as large as the trace needs on average."""
+    """One pool's trace summed up, and what one replica carries in a pool as large as the trace needs on average.
+
+    ``start_s`` is what a start costs beyond the time that the replica is wanted: it is asked for early, and drains. It
+    is taken to drain as full as at the rate that it carries; the one that leaves is emptier, so it is rather too much.
+    """
 
     pool: SimPool
     offered: Offered
     carried: Carried
+    start_s: float
 
     @property
     def demand(self) -> Floats:
@@ -33,11 +40,11 @@ class Yardstick:
 
     @property
     def work(self) -> Work:
-        """Return the demand, as far as the pool's maximum can serve it, with the price of a start: its median time."""
+        """Return the demand, as far as the pool's maximum can serve it, with the price of a start."""
         return Work(
             replicas=np.minimum(self.demand, self.pool.max_replicas),
             step_s=STEP_S,
-            start_s=self.pool.profile.starts.median_s,
+            start_s=self.start_s,
             least=self.pool.min_replicas,
         )
 
@@ -63,4 +70,11 @@ def _measured(trial: Trial, pool: SimPool, share: float) -> Yardstick:
         if needed == replicas:
             break
         replicas = needed
-    return Yardstick(pool=pool, offered=sums, carried=found)
+    return Yardstick(pool=pool, offered=sums, carried=found, start_s=_start_s(trial.scenario, pool, drawn, found))
+
+
+def _start_s(scenario: Scenario, pool: SimPool, drawn: Lengths, found: Carried) -> float:
+    tokens = drawn.sample.output
+    in_flight = found.rate_rps * found.token_s * float(np.maximum(tokens, 1).mean())
+    most_s = scenario.drain_s if pool.drain_s is None else pool.drain_s
+    return lead(scenario, pool) + drain_s(tokens, found.token_s, in_flight, most_s)

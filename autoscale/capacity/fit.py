@@ -18,6 +18,8 @@ _PRIOR_SHARE, _PRIOR_OF_ZERO = 0.2, 0.1
 # Without a profile a feature is believed to make up at most about this many mean steps.
 _NO_PRIOR_STEPS = 3.0
 _LEAST_NOISE = 0.02
+# What is added to the diagonal, of ones: as little as does.
+_JITTERS = (1e-12, 1e-9, 1e-6, 1e-3)
 _UPPER = np.triu_indices(STEP_FEATURES)
 
 
@@ -91,11 +93,17 @@ class StepSolver:
 
 
 def _non_negative(gram: Vector, seconds: Vector) -> Vector:
-    """Solve the normal equations under the condition that no coefficient is negative."""
+    """Solve the normal equations so that no coefficient is negative. Raises ArithmeticError where that cannot be."""
     from scipy.optimize import nnls  # noqa: PLC0415 - a quarter of a second, only where a fit is made
 
     # Columns of one size: prompt tokens times context and a constant differ by nine orders of magnitude.
     size = np.sqrt(np.diag(gram))
-    root = np.linalg.cholesky(gram / np.outer(size, size) + 1e-12 * np.eye(len(size)))
-    found, _ = nnls(root.T, np.linalg.solve(root, np.asarray(seconds / size)))
-    return np.asarray(found / size)
+    scaled, sums = gram / np.outer(size, size), np.asarray(seconds / size)
+    for jitter in _JITTERS:
+        try:
+            root = np.linalg.cholesky(scaled + jitter * np.eye(len(size)))
+            found, _ = nnls(root.T, np.linalg.solve(root, sums))
+        except (np.linalg.LinAlgError, RuntimeError):  # sums that rounding has made indefinite, or a search in circles
+            continue
+        return np.asarray(found / size)
+    raise ArithmeticError("no step model fits the sums of the steps")

@@ -13,9 +13,10 @@ from autoscale.controller import remembered
 from autoscale.controller.cancelled import Cancelled
 from autoscale.controller.explanation import explanation, overview
 from autoscale.controller.inventory_reader import read_machines
+from autoscale.controller.keeper import Keeper
 from autoscale.controller.loop import ControlLoop
 from autoscale.controller.serve_reader import end, read_served
-from autoscale.controller.ticking import forever, log_to_stderr
+from autoscale.controller.ticking import Loops, log_to_stderr
 from autoscale.pools import PoolSettings
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import AdapterOrder, AdapterOutcome
@@ -42,8 +43,9 @@ class FleetController:
     def __init__(self) -> None:
         log_to_stderr()
         self._loop = ControlLoop()
-        self._ticking: list[asyncio.Task[None]] = []
+        self._loops = Loops()
         self._keeping = asyncio.Lock()
+        self._keeper = Keeper(remembered.keep_plain)
         self._cancelled = Cancelled()
         configuration = remembered.recall()
         if configuration is not None:
@@ -115,7 +117,7 @@ class FleetController:
         refused = self._loop.steering.order(action, fields, self._loop.settings, time.time())
         if not refused:
             log.info("scaling_steered action=%s fields=%s", action, json.dumps(fields))
-            await self._keep("steering", self._loop.steering.plain())
+            await self._keep_steering()
         return refused
 
     async def forget(self, replica: str) -> None:
@@ -154,10 +156,6 @@ class FleetController:
             orders = self._loop.adapters.orders()
             await asyncio.wait_for(asyncio.to_thread(remembered.keep_adapters, orders), timeout=10.0)
 
-    async def _keep(self, part: str, plain: Mapping[str, Any]) -> None:
-        async with self._keeping:
-            await asyncio.wait_for(asyncio.to_thread(remembered.keep_plain, part, plain), timeout=10.0)
-
     async def _publish_canaries(self) -> None:
         """Keep how far canaries have come before anyone acts on it: one rolled back must stay so over a restart."""
         async with self._keeping:
@@ -177,22 +175,30 @@ class FleetController:
             self._configure(pools, {**spec, "policy": "queue", "pools": {}, "mode": "advise"})
 
     def _keep_ticking(self) -> None:
-        """Start the loops with the first call after a start or restart; they end with the process."""
-        if not self._ticking and self._loop.settings:
-            self._ticking = [
-                forever("control-loop", self._tick, lambda: self._loop.spec.interval),
-                forever("machines", self._count_machines, lambda: MACHINES_EVERY_S),
-                forever("policy-memory", self._keep_policy_memory, lambda: POLICY_MEMORY_EVERY_S),
-            ]
+        """Start the loops with the first call after a start or restart; they end with the process.
+
+        Each goes on when another fails or waits: a canary must be rolled back also while nothing can be decided.
+        """
+        if self._loop.settings:
+            self._loops.keep_up("control-loop", self._tick, self._interval_s)
+            self._loops.keep_up("steering", self._keep_steering, self._interval_s)
+            self._loops.keep_up("canaries", self._step_canaries, self._interval_s)
+            self._loops.keep_up("machines", self._count_machines, lambda: MACHINES_EVERY_S)
+            self._loops.keep_up("policy-memory", self._keep_policy_memory, lambda: POLICY_MEMORY_EVERY_S)
+
+    def _interval_s(self) -> float:
+        return self._loop.spec.interval
 
     async def _tick(self) -> None:
         served = await read_served(self._loop.settings, SERVE_DEADLINE_S)
-        kept = self._loop.steering.plain()
         self._loop.step(served, time.time())
         if served is not None:
             await end(self._cancelled.see(served), SERVE_DEADLINE_S)
-        if self._loop.steering.plain() != kept:
-            await self._keep("steering", self._loop.steering.plain())
+
+    async def _keep_steering(self) -> None:
+        await self._keeper.keep("steering", self._loop.steering.plain)
+
+    async def _step_canaries(self) -> None:
         if self._loop.canaries.step(time.time()):
             await self._publish_canaries()
 
@@ -203,4 +209,4 @@ class FleetController:
 
     async def _keep_policy_memory(self) -> None:
         if kept := self._loop.deciding.remembered():
-            await self._keep("policy", kept)
+            await self._keeper.keep("policy", lambda: kept)

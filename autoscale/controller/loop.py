@@ -96,9 +96,10 @@ class ControlLoop:
             log.info("pin_expired pool=%s replicas=%d", pool, pin.replicas)
         decision = self.steering.pins.over(fleet, self.deciding.decide(fleet))
         self.journal.record(fleet, decision, mode=self.spec.mode)
-        first, self._fleet = self._fleet is None, fleet
         self._startups.see(fleet)
         self.steering.act(fleet, decision, self.spec, self._places())
+        # Only now: targets are as fresh as the last step that succeeded.
+        first, self._fleet = self._fleet is None, fleet
         self._note_zero(fleet, first=first)
 
     def targets(self, now_s: float) -> dict[str, int]:

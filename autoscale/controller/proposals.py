@@ -53,7 +53,8 @@ class Proposals:
     """At most one change of each pool under way; ``ids`` gives ids that nobody has used.
 
     One that is waiting gives way when the policy wants to go further in its direction, lapses when the policy no longer
-    asks for it or its time is over, and when rejected is not made again for as long as it would have been good.
+    asks for it or its time is over, and when rejected is not made again for as long as it would have been good. One
+    that is approved is carried out step by step, and lapses when it would shrink a pool that is to grow.
     """
 
     ids: Callable[[], str] = _new_id
@@ -103,7 +104,7 @@ class Proposals:
     def _settle(self, name: str, pool: PoolFleet, told: PoolDecision, now_s: float, rule: ApprovalSpec) -> int:
         present = max(pool.min_replicas, min(pool.max_replicas, pool.target))
         if rule.up == "auto" and told.replicas > present:
-            self._held.pop(name, None)
+            self._end(name)
             return told.replicas
         self._lapse(name, present, told, now_s)
         held = self._held.get(name)
@@ -122,12 +123,15 @@ class Proposals:
         proposal = held.proposal
         if _same_direction(proposal, told.replicas):
             held.asked_s = now_s
-        done = held.status == "approved" and present == proposal.after
-        unwanted = held.status == "waiting" and now_s - held.asked_s > WAVERS_S
-        if done or unwanted or present != proposal.before or now_s >= held.until_s:
-            del self._held[name]
-            if not done and held.status != "rejected":
-                _log("lapsed", proposal)
+        if held.status == "approved" and present == proposal.after:
+            self._end(name, done=True)
+        elif now_s >= held.until_s or _pointless(held, present, told.replicas, now_s):
+            self._end(name)
+
+    def _end(self, name: str, *, done: bool = False) -> None:
+        held = self._held.pop(name, None)
+        if held is not None and not done and held.status != "rejected":
+            _log("lapsed", held.proposal)
 
     def _propose(self, name: str, present: int, told: PoolDecision, now_s: float, rule: ApprovalSpec) -> None:
         proposal = Proposal(
@@ -145,6 +149,17 @@ class Proposals:
 
 def _same_direction(proposal: Proposal, wanted: int) -> bool:
     return (wanted - proposal.before) * (proposal.after - proposal.before) > 0
+
+
+def _pointless(held: _Held, present: int, wanted: int, now_s: float) -> bool:
+    """Say whether the pool was moved otherwise, or the policy changed its mind.
+
+    An approved release takes as many steps as replicas become idle, and does not go on when more are needed.
+    """
+    before, after = held.proposal.before, held.proposal.after
+    if held.status == "approved":
+        return not min(before, after) <= present <= max(before, after) or (after < before and wanted > present)
+    return present != before or (held.status == "waiting" and now_s - held.asked_s > WAVERS_S)
 
 
 def _further(held: _Held, wanted: int) -> bool:

@@ -41,16 +41,19 @@ async def read_served(pools: Iterable[PoolSettings], deadline_s: float) -> Serve
 
 
 async def end(actors: Iterable[str], deadline_s: float) -> None:
-    """End replicas that have never answered; one that is gone already is nothing to do."""
-    for name in actors:
-        try:
-            async with asyncio.timeout(deadline_s):
-                actor = await asyncio.to_thread(ray.get_actor, name, SERVE_NAMESPACE)
-                await asyncio.to_thread(ray.kill, actor)
-        except (TimeoutError, ValueError, ray.exceptions.RayError) as error:
-            log.warning("replica_not_cancelled actor=%s reason=%s", name, error or type(error).__name__)
-        else:
-            log.info("replica_cancelled actor=%s", name)
+    """End replicas that have never answered, all of them within *deadline_s*; one that is gone is nothing to do."""
+    await asyncio.gather(*(_end(name, deadline_s) for name in actors))
+
+
+async def _end(name: str, deadline_s: float) -> None:
+    try:
+        async with asyncio.timeout(deadline_s):
+            actor = await asyncio.to_thread(ray.get_actor, name, SERVE_NAMESPACE)
+            await asyncio.to_thread(ray.kill, actor)
+    except (TimeoutError, ValueError, ray.exceptions.RayError) as error:
+        log.warning("replica_not_cancelled actor=%s reason=%s", name, error or type(error).__name__)
+    else:
+        log.info("replica_cancelled actor=%s", name)
 
 
 def served(details: Mapping[str, Any], pools: Iterable[PoolSettings], *, at_s: float) -> Served:
@@ -89,4 +92,5 @@ def _replica(replica: Mapping[str, Any]) -> ServedReplica:
         since_s=replica["start_time_s"],
         node=replica.get("node_id") or "",
         actor=replica.get("actor_name") or "",
+        recovering=replica["state"] == "RECOVERING",
     )

@@ -12,7 +12,8 @@ from autoscale.policy import Decision, Policy, PoolDecision, revise
 class Sighted:
     """Raise each answer on a pool that is not wholly seen to its present target, as far as its maximum allows.
 
-    Nothing is moved away from such a pool either: who cannot see it does not know that it is late.
+    No more is moved away from such a pool than is already: who cannot see it does not know that it is late, nor that
+    it no longer is.
     """
 
     inner: Policy
@@ -31,10 +32,12 @@ class Sighted:
             )
 
         answer = self.inner.decide(fleet)
-        shares = {name: share for name, share in answer.brown_out.items() if _seen(fleet, name)}
-        return revise(fleet, replace(answer, brown_out=shares), held)
+        shares = {name: _share(fleet.pools.get(name), share) for name, share in answer.brown_out.items()}
+        told = {name: share for name, share in shares.items() if share > 0}
+        return revise(fleet, replace(answer, brown_out=told), held)
 
 
-def _seen(fleet: Fleet, name: str) -> bool:
-    pool = fleet.pools.get(name)
-    return pool is not None and not pool.blind
+def _share(pool: PoolFleet | None, asked: float) -> float:
+    if pool is None:
+        return 0.0
+    return min(asked, pool.brown_out) if pool.blind else asked

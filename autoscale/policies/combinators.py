@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from autoscale.fleet import Fleet, PoolFleet
+from autoscale.policies import answered
 from autoscale.policies.tally import Tally
 from autoscale.policy import Decision, Policy, PoolDecision, hold, revise
 
@@ -120,7 +121,10 @@ class Bounds:
 
 @dataclass(slots=True)
 class Contained:
-    """Turn a policy that raises, or forgets a pool, into one that holds; the *tally* counts both."""
+    """Turn a policy that raises, forgets a pool or answers what makes no sense into one that holds.
+
+    The *tally* counts each time. A pool that nobody asked about is left out.
+    """
 
     inner: Policy
     tally: Tally = field(default_factory=Tally)
@@ -133,19 +137,16 @@ class Contained:
     def decide(self, fleet: Fleet) -> Decision:
         """Answer for every pool, whatever the inner policy does."""
         try:
-            return self._complete(fleet, self.inner.decide(fleet))
+            return answered.complete(fleet, self.inner.decide(fleet), self._wrong)
         except Exception as error:
             self.tally.errors += 1
             log.exception("policy_failed")
             why = f"policy failed with {type(error).__name__}"
             return Decision(pools={name: hold(pool, why) for name, pool in fleet.pools.items()})
 
-    def _complete(self, fleet: Fleet, decision: Decision) -> Decision:
-        missing = fleet.pools.keys() - decision.pools.keys()
-        if missing:
-            self.tally.errors += 1
-        held = {name: hold(fleet.pools[name], "policy gave no decision") for name in missing}
-        return replace(decision, pools={**decision.pools, **held})
+    def _wrong(self, name: str, error: Exception) -> None:
+        self.tally.errors += 1
+        log.error("policy_answer_wrong pool=%s why=%s", name, error)
 
 
 def _changed(decision: PoolDecision, replicas: int, note: str) -> PoolDecision:

@@ -13,7 +13,7 @@ from autoscale.sim.kernel.records import BIN_FROM_S, BIN_RATIO, BINS
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
-ATTAINMENT_WINDOW_S = 60.0
+ATTAINMENT_WINDOW_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

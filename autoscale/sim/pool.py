@@ -37,7 +37,7 @@ class Pool:
         self.replicas = Replicas(pool, scenario, engines, machines, agenda, seed)
         self.ledger = Ledger(pool.initial_replicas)
         self.brown_out = 0.0
-        self._sight = Sight(pool, scenario.window_s, scenario.capacity_error)
+        self._sight = Sight(pool, scenario.window_s, scenario.capacity_error, scenario.began_s)
         self._readings: deque[Reading] = deque()
         self._left: Feed | None = None
         self._stood_in = 0

@@ -162,7 +162,8 @@ class Replicas:
             self._end(replica, at_s)
             return
         replica.enter("draining", at_s)
-        self._agenda.at(at_s + self._scenario.drain_s, partial(self._cut, replica))
+        drain_s = self._scenario.drain_s if self._pool.drain_s is None else self._pool.drain_s
+        self._agenda.at(at_s + drain_s, partial(self._cut, replica))
 
     def _cut(self, replica: Replica, at_s: float) -> None:
         if not replica.gone:

@@ -16,7 +16,8 @@ class SimPool:
     ``slo`` judges every request: it is within when its TTFT and its mean TPOT are at most those numbers, whatever the
     quantile in their names. The first of ``stand_ins`` takes its requests in a brown-out. A replica refuses what comes
     when ``max_waiting`` requests more than its slots are with it; ``None`` bounds nothing. Clients ask for at most
-    ``most_output`` tokens, which is all that anyone knows of a request's length before it ends.
+    ``most_output`` tokens, which is all that anyone knows of a request's length before it ends. A replica that leaves
+    may finish its streams for ``drain_s`` seconds; ``None`` is as long as the scenario says.
     """
 
     name: str
@@ -30,6 +31,7 @@ class SimPool:
     priority: int = 0
     max_waiting: int | None = None
     most_output: int = 4096
+    drain_s: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse sizes with which nothing can run."""
@@ -52,7 +54,8 @@ class Scenario:
     ``node_failures_per_day`` each for ``node_repair_s``. ``routing_s`` is what gateway and router add to every TTFT.
     ``window_s`` is the time over which rates and latency histograms reach back. After the last arrival, or
     ``duration_s``, the run goes on until all is answered or ``settle_s`` have passed; what has no answer then is
-    missed, and replicas are not paid for that time.
+    missed, and replicas are not paid for that time. ``began_s`` is the Unix time of the trace's second 0: policies see
+    Unix times, outcomes count from second 0.
     """
 
     pools: tuple[SimPool, ...]
@@ -70,6 +73,7 @@ class Scenario:
     window_s: float = 30.0
     settle_s: float = 600.0
     duration_s: float | None = None
+    began_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse stand-ins that are not there, and times that do not move on."""

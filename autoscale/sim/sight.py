@@ -43,8 +43,8 @@ class Reading:
 class Sight:
     """Turns readings into a ``PoolFleet``; rates and histograms compare a reading with one *window_s* before it."""
 
-    def __init__(self, pool: SimPool, window_s: float, capacity_error: float) -> None:
-        self._pool, self._window_s = pool, window_s
+    def __init__(self, pool: SimPool, window_s: float, capacity_error: float, began_s: float) -> None:
+        self._pool, self._window_s, self._began_s = pool, window_s, began_s
         self._factor = 1.0 / (1.0 + capacity_error)
         self._profile = misstated(pool.profile, self._factor)
         self._readings: deque[Reading] = deque()
@@ -84,9 +84,8 @@ class Sight:
             load, steps = _IDLE, _NO_STEPS
         else:
             load, steps = _load(row), self._steps(row)
-        return _replica_fleet(
-            one.name, one.stage, one.since_s, load, age_s, one.requested_s, one.startup_s, steps
-        )  # fmt: skip
+        since_s, requested_s = self._began_s + one.since_s, self._began_s + one.requested_s
+        return _replica_fleet(one.name, one.stage, since_s, load, age_s, requested_s, one.startup_s, steps)
 
     def _steps(self, row: Sequence[float]) -> StepTotals:
         factor, gram, seconds = self._factor, row[_GRAM], row[_SECONDS]

@@ -145,7 +145,7 @@ class _World:
 
     def _ask(self, seen_s: float, at_s: float) -> Decision:
         pools = {name: pool.fleet(seen_s, at_s) for name, pool in self._pools.items()}
-        fleet = Fleet(at_s=at_s, pools=pools, inventory=self._machines.inventory())
+        fleet = Fleet(at_s=self._scenario.began_s + at_s, pools=pools, inventory=self._machines.inventory())
         began_s = time.perf_counter()
         decision = self._policy.decide(fleet)
         self._decide_s.append(time.perf_counter() - began_s)

@@ -53,7 +53,6 @@ def scenario_of(
         signal_lag_s=weather.signal_lag_s,
         capacity_error=weather.capacity_error,
         seed=weather.seed,
-        drain_s=max(known[name].drain for name in chosen),
     )
 
 
@@ -77,6 +76,7 @@ def _pool(
         stand_ins=tuple(one for one in stand_ins(name, config.pools(), config.graph) if one in chosen),
         priority=model.priority,
         max_waiting=model.max_waiting,
+        drain_s=model.drain,
     )
 
 

@@ -46,13 +46,16 @@ def named(arguments: Sequence[str], pools: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def read(path: Path, reading: Reading, pool: str) -> Trace:
-    """Open a trace: a CSV of requests, a CSV of rates, or Tercet's own record of requests. Raises TraceError."""
-    if path.is_dir() or path.suffix == ".jsonl":
-        return _altered(RequestLog(path=path, pool=pool), reading)
+def read(path: Path, reading: Reading, pool: str, origin_s: float | None = None) -> Trace:
+    """Open a trace: a CSV of requests, a CSV of rates, or Tercet's own record of requests.
+
+    Times of requests count from *origin_s*, else from the first one. Raises TraceError.
+    """
+    if recorded(path):
+        return _altered(RequestLog(path=path, pool=pool, origin_s=origin_s), reading)
     columns = header(path)
     if "input_tokens" in columns:
-        return _altered(RequestFile(path=path), reading)
+        return _altered(RequestFile(path=path, origin_s=origin_s), reading)
     if {"rate_rps", "tokens_per_s"} & set(columns):
         return _generated(path, reading)
     raise TraceError(f"{path}: has neither input_tokens, nor rate_rps, nor tokens_per_s in its first line")
@@ -84,9 +87,22 @@ def _altered(trace: Trace, reading: Reading) -> Trace:
     return trace if reading.scale == 1 else Multiplied(trace=trace, factor=reading.scale, seed=reading.seed)
 
 
+def recorded(path: Path) -> bool:
+    """Tell whether a path is of Tercet's own record, whose times are Unix times."""
+    return path.is_dir() or path.suffix == ".jsonl"
+
+
+def began_s(paths: Mapping[str, Path]) -> float | None:
+    """Return the Unix time of the first recorded request of any pool; None without a record. Raises TraceError."""
+    records = (RequestLog(path=path, pool=pool) for pool, path in paths.items() if recorded(path))
+    return min((record.began_s for record in records), default=None)
+
+
 def read_all(paths: Mapping[str, Path], reading: Reading) -> dict[str, Trace]:
-    """Open every pool's trace."""
-    return {pool: read(path, reading, pool) for pool, path in paths.items()}
+    """Open every pool's trace; records count from the first request of any pool, and so do CSVs of requests."""
+    files = [path for path in paths.values() if not recorded(path) and "input_tokens" in header(path)]
+    record_s, file_s = began_s(paths), min((RequestFile(path=path).began_s for path in files), default=None)
+    return {pool: read(path, reading, pool, record_s if recorded(path) else file_s) for pool, path in paths.items()}
 
 
 def pairs(arguments: Iterable[str], what: str) -> dict[str, Path]:

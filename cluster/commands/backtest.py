@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.commands import simulation_options as options
-from cluster.commands.simulation_options import asked_or_exit, duration, told
+from cluster.commands.simulation_options import asked_or_exit, duration, timed_or_refused, told
 
 if TYPE_CHECKING:
     from autoscale.backtest.entrants import Entrant
@@ -36,11 +36,19 @@ def backtest(
     profile: options.Profiles = None,
     lengths: options.LengthFiles = None,
     scale: options.Scale = 1.0,
+    began: options.Began = None,
     cold_start: options.ColdStart = None,
     capacity_error: options.CapacityError = 0.0,
     slo: options.Slo = 0.999,
     interval: options.Interval = 5.0,
-    seeds: Annotated[int, typer.Option(min=1, max=100, help="How many runs of each, with other luck.")] = 1,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=100,
+            help="How many runs of each, with other luck; of rates with other requests, of records the same requests.",
+        ),
+    ] = 1,
     tuned: Annotated[bool, typer.Option(help="Also tune each peer, on what comes before --tune-until.")] = False,
     tune_until: Annotated[
         float | None,
@@ -56,15 +64,18 @@ def backtest(
     html: Annotated[Path | None, typer.Option(help="Where the report goes: one HTML file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare policies and peers on recorded traffic: SLO against replica-hours, beside what was possible."""
+    """Compare policies and peers on recorded traffic: SLO against GPU-hours or cost, beside what was possible."""
     if tuned and tune_until is None:
         raise typer.BadParameter("tuning needs traffic of its own; say where that ends", param_hint="--tune-until")
-    asked = asked_or_exit("backtest", config, trace, profile, lengths, scale, cold_start, capacity_error, interval)
+    asked = asked_or_exit(
+        "backtest", config, trace, profile, lengths, scale, cold_start, capacity_error, interval, began
+    )
     with told("backtest"):
         from autoscale.backtest.entrants import configured, named, peers  # noqa: PLC0415  # not for every command
 
         spec = asked.config.autoscale
         entrants = named(policy, spec) if policy else (configured(spec), *peers())
+        timed_or_refused(asked, entrants)
         report = _run(
             asked,
             entrants,
@@ -86,6 +97,8 @@ def backtest(
     console = console if console.is_terminal else Console(width=PLAIN_WIDTH)
     console.print(Text(report.calibration))
     console.print(_table(report))
+    if report.certificate is not None:
+        console.print(Text(report.certificate.told))
 
 
 def _run(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from cluster.commands.problems_shown import config_or_exit
 from deployments.quantities import seconds
 
 if TYPE_CHECKING:
+    from autoscale.backtest.entrants import Entrant
     from cluster.backtesting.options import Asked
 
 
@@ -24,6 +26,19 @@ def duration(told: str | float) -> float:
         return seconds(float(told) if told.replace(".", "", 1).isdigit() else told)
     except ValueError as error:
         raise typer.BadParameter(f"{told!r} {error}") from error
+
+
+def moment(told: str | float) -> float:
+    """Read a moment of the command line, such as 2024-05-10T00:00Z, as Unix time."""
+    if isinstance(told, float):
+        return told
+    try:
+        found = datetime.fromisoformat(told)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise typer.BadParameter(f"{told!r} is not a moment with its zone, such as 2024-05-10T00:00Z")
+    return found.timestamp()
 
 
 Document = Annotated[Path, typer.Option("--config", help="The Tercet document whose pools and policy are tried.")]
@@ -48,6 +63,15 @@ CapacityError = Annotated[
     float,
     typer.Option("--capacity-error", min=-0.9, max=9.0, help="By how much policies overestimate engines; 0.2 is 20 %."),
 ]
+Began = Annotated[
+    float | None,
+    typer.Option(
+        "--began",
+        parser=moment,
+        metavar="TIME",
+        help="When the first row of a CSV was, such as 2024-05-10T00:00Z; Tercet's record knows.",
+    ),
+]
 Slo = Annotated[
     float, typer.Option("--slo", min=0.5, max=0.99999, help="The share of requests to be within every target.")
 ]
@@ -66,6 +90,7 @@ def asked_or_exit(
     cold_start: float | None,
     capacity_error: float,
     interval: float,
+    began: float | None,
 ) -> Asked:
     """Put the arguments together, or say what is wrong with them and exit 1."""
     from cluster.backtesting.options import asked  # noqa: PLC0415  # numpy is not for every command
@@ -76,7 +101,17 @@ def asked_or_exit(
     reading = Reading(lengths=tuple(lengths or ()), scale=scale)
     weather = Weather(interval_s=interval, cold_start_s=cold_start, capacity_error=capacity_error)
     with told(command):
-        return asked(document, config, traces, profiles or [], reading, weather)
+        return asked(document, config, traces, profiles or [], reading, weather, began)
+
+
+def timed_or_refused(asked: Asked, entrants: Iterable[Entrant]) -> None:
+    """Raise ValueError where an entrant goes by the clock and nobody knows when the traces began."""
+    by_the_clock = [one.name for one in entrants if one.by_the_clock]
+    if by_the_clock and asked.began_s is None:
+        raise ValueError(
+            f"{by_the_clock[0]}: has a schedule, and the traces do not say when they began; "
+            "give --began, such as --began 2024-05-10T00:00Z"
+        )
 
 
 @contextmanager

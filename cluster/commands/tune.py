@@ -1,4 +1,4 @@
-"""``tercet tune``: the options of a policy that hold an SLO on recorded traffic with the fewest replica-hours."""
+"""``tercet tune``: the options of a policy that hold an SLO on recorded traffic for the least GPU-hours or cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from cluster.commands import simulation_options as options
-from cluster.commands.simulation_options import asked_or_exit, duration, told
+from cluster.commands.simulation_options import asked_or_exit, duration, timed_or_refused, told
 
 if TYPE_CHECKING:
     from autoscale.backtest.trial import Trial
@@ -29,6 +29,7 @@ def tune(
     profile: options.Profiles = None,
     lengths: options.LengthFiles = None,
     scale: options.Scale = 1.0,
+    began: options.Began = None,
     cold_start: options.ColdStart = None,
     slo: options.Slo = 0.999,
     interval: options.Interval = 5.0,
@@ -44,13 +45,15 @@ def tune(
     tries: Annotated[int, typer.Option(min=1, max=10_000, help="How many settings at most.")] = 60,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Search a policy's options for the fewest replica-hours at an SLO, and print them as YAML."""
-    asked = asked_or_exit("tune", config, trace, profile, lengths, scale, cold_start, 0.0, interval)
+    """Search a policy's options for the least GPU-hours, or cost without GPUs, at an SLO, and print them as YAML."""
+    asked = asked_or_exit("tune", config, trace, profile, lengths, scale, cold_start, 0.0, interval, began)
     with told("tune"):
         from autoscale.backtest.entrants import named  # noqa: PLC0415  # not for every command
         from autoscale.policies.grammar import dump  # noqa: PLC0415
 
-        spec = named([policy or "config"], asked.config.autoscale)[0].spec
+        (entrant,) = named([policy or "config"], asked.config.autoscale)
+        timed_or_refused(asked, [entrant])
+        spec = entrant.spec
         if spec is None:
             raise ValueError(f"{policy} is a peer, which `tercet backtest --tuned` tunes; name a kind of policy")
         tried = _search(asked.trial(0.0, until), spec, slo, tries)

@@ -55,19 +55,27 @@ class Outbox:
             self._wake()
 
     async def frames(self) -> AsyncIterator[Frame]:
-        """Yield until the end; raises the error that ended the stream."""
+        """Yield until the end; raises the error that ended the stream, once."""
         while True:
             if self._unread:
                 frames, self._unread = self._unread, []
                 yield merged(frames)
             elif self._ended:
-                if self._error is not None:
-                    raise self._error
+                self._raise()
                 return
             else:
                 # A bare future: an asyncio.Event costs three times as much, for every token of every stream.
                 self._waiting = asyncio.get_running_loop().create_future()
                 await self._waiting
+
+    def _raise(self) -> None:
+        """Raise the error that ended the stream, and let go of it: its traceback holds this box and the whole call."""
+        error, self._error = self._error, None
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error
 
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():

@@ -11,6 +11,7 @@ from random import Random
 from deployments.engines.adapter_set import AdapterSet
 from deployments.engines.base import EngineInfo
 from deployments.engines.histogram import LatencyHistogram
+from deployments.engines.snapshot import snapshot
 from deployments.engines.stages import OnStage, StageClock, ignore
 from deployments.engines.startup import Startup
 from deployments.engines.step_sums import StepSums
@@ -155,8 +156,10 @@ class SyntheticEngine:
             inter_token=self._inter_token.read(),
             adapters=self._adapters.names(),
             startup=self._startup.read(),
-            queued_prompt_tokens=sum(sequence.context for sequence in self._batch.waiting),
-            remaining_tokens=sum(stream.sequence.output_tokens - stream.sequence.generated for stream in self._streams),
+            queued_prompt_tokens=sum(sequence.context for sequence in snapshot(self._batch.waiting)),
+            remaining_tokens=sum(
+                stream.sequence.output_tokens - stream.sequence.generated for stream in snapshot(self._streams)
+            ),
             kv_tokens=self._spec.kv_tokens,
             batched_tokens=self._spec.prefill_tokens_per_step,
             steps=self._steps.read(),

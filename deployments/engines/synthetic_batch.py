@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from deployments.engines.snapshot import snapshot
 from deployments.engines.synthetic_spec import SyntheticSpec
 
 
@@ -57,7 +58,7 @@ class Batch:
     @property
     def kv_held(self) -> int:
         """Count the cache entries that running sequences have reserved."""
-        return sum(sequence.context + 1 for sequence in self.running)
+        return sum(sequence.context + 1 for sequence in snapshot(self.running))
 
     def add(self, sequence: Sequence) -> None:
         """Queue *sequence* behind all others."""

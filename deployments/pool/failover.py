@@ -98,7 +98,8 @@ class Course:
         if self.broken is None:
             return error
         self._failover.count(self._pool, "failed")
-        return error if isinstance(error, TimedOut) else self.broken
+        broken, self.broken = self.broken, None  # its traceback holds whoever holds this course
+        return error if isinstance(error, TimedOut) else broken
 
     def preferred(self, replicas: Sequence[str]) -> Collection[str]:
         """Return those of *replicas* to try next: not one that failed, which may be late to say so, nor a full one."""

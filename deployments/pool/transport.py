@@ -70,9 +70,12 @@ class PoolTransport:
                     return
                 if not replica or not self._goes_on(course, error, pool, replica):
                     told = course.told(error)
-                    if told is error:
-                        raise
-                    raise told from error
+                    try:
+                        if told is error:
+                            raise
+                        raise told from error
+                    finally:
+                        del told  # or the error's traceback would hold this frame, with the body, and the frame it
                 log.warning("resend request=%s pool=%s replica=%s reason=%s", context.call_id, pool, replica, error)
                 await self._pause(course.pause_s)
             else:
@@ -121,7 +124,10 @@ class PoolTransport:
             raise NoReplica(f"no replica of {pool} holds the adapter {request.adapter!r} yet", retry_after_s=5.0)
         hopeless = refusal(pool, view)
         if hopeless is not None:
-            raise hopeless
+            try:
+                raise hopeless
+            finally:
+                del hopeless  # for the same reason
 
 
 def _listed(view: FleetView | None, pool: str, replica: str) -> bool:

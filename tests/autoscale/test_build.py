@@ -78,6 +78,13 @@ def test_whoever_is_silent_is_named(case: str, missing: str) -> None:
     assert pool.blind[0].startswith(missing)
 
 
+def test_a_pool_is_not_wholly_seen_while_serve_is_finding_its_replicas_again() -> None:
+    """Serve stops what is not running first, so that the wrong one would go; the replica itself is ready."""
+    view = served(known("r0"), replace(known("r1"), recovering=True), target=2)
+    pool = dense(view, {**heard(replica_signals("r0")), **heard(replica_signals("r1"))})
+    assert (pool.ready, pool.blind) == (2, ("Serve is recovering replica r1",))
+
+
 def test_the_load_of_a_silent_replica_is_unknown_and_not_zero() -> None:
     """What it said last no longer counts either."""
     pool = dense(served(known()), heard(replica_signals(running=9), NOW_S - 60))

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
+import re
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import Any, cast
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +17,7 @@ from hypothesis import strategies as st
 from autoscale.fleet import Fleet
 from autoscale.policies.combinators import Bounds, Contained, HoldDown, HoldUp, StepLimit
 from autoscale.policies.compose import compose
-from autoscale.policy import Decision, Policy
+from autoscale.policy import Decision, Policy, PoolDecision
 from autoscale.spec import AutoscaleSpec
 from tests.autoscale.builders import Scripted, fleet, pool
 
@@ -105,6 +113,97 @@ def test_a_broken_policy_becomes_one_that_holds_and_is_counted() -> None:
     assert "ZeroDivisionError" in raised.pools["dense"].reason
     assert {name: told.replicas for name, told in forgot.pools.items()} == {"dense": 2, "moe": 3}
     assert policy.errors == 2
+
+
+class Answers:
+    """Answers what it is given: of the pool ``dense`` that, and of ``moe`` three replicas."""
+
+    def __init__(self, told: Any, brown_out: Any = MappingProxyType({})) -> None:
+        self._told, self._brown_out = told, brown_out
+
+    def decide(self, fleet: Fleet) -> Decision:
+        moe = PoolDecision(replicas=3, reason="three")
+        return Decision(pools={"dense": self._told, "moe": moe}, brown_out=self._brown_out)
+
+
+def answer(replicas: Any = 5, **fields: Any) -> PoolDecision:
+    return PoolDecision(**{"replicas": replicas, "reason": "five", **fields})
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong"),
+    [
+        (answer(2.5), "replicas is 2.5 of type float"),
+        (answer(math.nan), "replicas is nan of type float"),
+        (answer("5"), "replicas is '5' of type str"),
+        (answer(reason=5), "reason is of type int"),
+        (answer(binds=None), "binds is of type NoneType"),
+        (answer(rejected="no"), "rejected is of type str"),
+        (answer(rejected=(1,)), "rejected is of type int"),
+        (answer(numbers=None), "numbers is of type NoneType"),
+        (answer(numbers={"rate_rps": math.inf}), r"numbers\['rate_rps'\] is inf"),
+        (answer(numbers={"rate_rps": "1"}), r"numbers\['rate_rps'\] is of type str"),
+        ({"replicas": 5}, "the decision is of type dict"),
+    ],
+)
+def test_a_wrong_answer_holds_its_pool_alone(told: Any, wrong: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is counted and logged with what is wrong; the other pool has its answer."""
+    policy = Contained(Answers(told))
+    pools = policy.decide(fleet(dense=pool(ready=2), moe=pool(ready=1))).pools
+    assert {name: one.replicas for name, one in pools.items()} == {"dense": 2, "moe": 3}
+    assert re.search(wrong, pools["dense"].reason)
+    assert policy.errors == 1
+    assert re.search(f"policy_answer_wrong pool=dense why={wrong}", caplog.text)
+
+
+def test_numbers_of_numpy_become_plain_ones() -> None:
+    """They are numbers, and JSON knows none of them."""
+    told = answer(np.int64(5), numbers={"rate_rps": np.float32(0.5), "seats": np.int64(4)})
+    policy = Contained(Answers(told, {"dense": np.float64(0.25)}))
+    decision = policy.decide(fleet(dense=pool(), moe=pool()))
+    assert json.loads(json.dumps(asdict(decision)))["pools"]["dense"]["replicas"] == 5
+    assert decision.pools["dense"].numbers == {"rate_rps": 0.5, "seats": 4.0}
+    assert decision.brown_out == {"dense": 0.25}
+    assert policy.errors == 0
+
+
+@pytest.mark.parametrize("share", [None, -0.1, 1.5, math.nan, "half"])
+def test_a_share_that_is_none_holds_its_pool_without_one(share: Any) -> None:
+    """Half of it right is not enough."""
+    policy = Contained(Answers(answer(), {"dense": share, "moe": 0.5}))
+    decision = policy.decide(fleet(dense=pool(ready=2), moe=pool()))
+    assert decision.pools["dense"].replicas == 2
+    assert "brown_out is" in decision.pools["dense"].reason
+    assert decision.brown_out == {"moe": 0.5}
+    assert policy.errors == 1
+
+
+@pytest.mark.parametrize("shares", [None, [0.5]])
+def test_shares_that_are_not_by_pool_are_none(shares: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """They say nothing of a pool, so that no pool is held for them."""
+    policy = Contained(Answers(answer(), shares))
+    decision = policy.decide(fleet(dense=pool(), moe=pool()))
+    assert (decision.pools["dense"].replicas, decision.brown_out, policy.errors) == (5, {}, 1)
+    assert f"brown_out is of type {type(shares).__name__}" in caplog.text
+
+
+@pytest.mark.parametrize("told", [None, {"dense": 5}, Decision(pools=cast("Any", [5]))])
+def test_what_is_no_decision_holds_every_pool(told: Any) -> None:
+    """Whoever wrote the policy forgot to return, or returned something else."""
+
+    class Other:
+        def decide(self, fleet: Fleet) -> Decision:
+            return told  # type: ignore[no-any-return]
+
+    policy = Contained(Other())
+    pools = policy.decide(fleet(dense=pool(ready=2), moe=pool(ready=1))).pools
+    assert {name: one.replicas for name, one in pools.items()} == {"dense": 2, "moe": 1}
+    assert policy.errors == 1
+
+
+def test_pools_that_nobody_asked_about_are_left_out() -> None:
+    """Or they would be looked for further on."""
+    assert Contained(Answers(answer())).decide(fleet(dense=pool())).pools.keys() == {"dense"}
 
 
 @pytest.mark.parametrize("down", ["0s", "20s"])

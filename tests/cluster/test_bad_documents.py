@@ -359,7 +359,7 @@ default: dense
         model("") + "autoscale: {mode: on, interval: 0, holds: {}}\n",
         [
             "autoscale.holds: is not a known key; did you mean hold? known: approval, arbiter, brown_out, cost_ceiling_per_hour, gpus, hold, interval, inventory, machines, mode, policy, pools, queue, stale_after, step",
-            "autoscale.interval: 0 is not greater than 0",
+            "autoscale.interval: 0 is less than 0.1",
             "autoscale.mode: \"on\" is not one of 'active', 'advise' or 'approve'",
         ],
     ),

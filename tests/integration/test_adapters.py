@@ -44,7 +44,7 @@ def cluster(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         },
         "gateway": {"admin": {"token_env": "TERCET_TEST_TOKEN", "adapters_from": [str(place)]}},
         # Two replicas of four slots are enough for six requests, and not for forty.
-        "autoscale": {"hold": {"down": "60s"}, "queue": {"target_utilization": 1.0}},
+        "autoscale": {"policy": "queue", "hold": {"down": "60s"}, "queue": {"target_utilization": 1.0}},
     }
     env = {"TERCET_TEST_TOKEN": TOKEN}
     with serving(config, tmp_path_factory.mktemp("serve"), ready_within_s=120, env=env) as one:

@@ -44,7 +44,7 @@ CONFIG: dict[str, Any] = {
         "careful": {"fallback": ["dense", "distilled"], "timeout": {"first_token": "20s"}},
         "quick": {"fallback": ["distilled", "dense"]},
     },
-    "autoscale": {"hold": {"down": "5s"}},
+    "autoscale": {"policy": "queue", "hold": {"down": "5s"}},  # sla keeps what it grew for ten minutes
 }
 
 

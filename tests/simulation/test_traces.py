@@ -13,7 +13,7 @@ import pytest
 
 from autoscale.sim.arrivals import Arrivals
 from autoscale.sim.traces.altered import Between, Multiplied, Tiled
-from autoscale.sim.traces.generated import Generated, Noise
+from autoscale.sim.traces.generated import Generated, Noise, reseeded
 from autoscale.sim.traces.lengths import Pairs, read_histograms, read_pairs
 from autoscale.sim.traces.rates import Rates, joined, read_rates
 from autoscale.sim.traces.records import RequestLog
@@ -64,6 +64,9 @@ def test_cached_tokens_are_read_where_a_file_has_them(tmp_path):
         (("t_s,input_tokens,output_tokens", "0,1,1", "x,1,1"), "after line 1"),
         (("t_s,input_tokens,output_tokens", "1,1,1", "0,1,1"), "back in time"),
         (("t_s,input_tokens,output_tokens", "0,-1,1"), "tokens whole numbers"),
+        (("t_s,input_tokens,output_tokens", ""), "no rows"),
+        ((), "no column t_s"),
+        (("t_s,input_tokens,output_tokens,cached_tokens", "0,10,1,11"), "cached_tokens must be at most"),
     ],
 )
 def test_a_wrong_file_is_told(tmp_path, lines, says):
@@ -204,6 +207,50 @@ def test_records_are_replayed_in_order_of_arrival(tmp_path):
     assert _whole(RequestLog(path=tmp_path, pool="moe")).t_s.tolist() == [0]
     with pytest.raises(TraceError, match="no record of an answered request of entry other"):
         list(RequestLog(path=tmp_path, entry="other"))
+
+
+@pytest.mark.parametrize("tokens", ["nan", "-1", "2147483648", "inf"])
+def test_lengths_that_are_none_are_told(tmp_path, tokens):
+    """As pairs and in a histogram, with the column."""
+    pairs = _file(tmp_path, "p.csv", "input_tokens,output_tokens", "1,1", f"1,{tokens}")
+    with pytest.raises(TraceError, match="output_tokens must be whole numbers"):
+        read_pairs(pairs)
+    histogram = _file(tmp_path, "h.csv", "tokens,probability", f"{tokens},1")
+    with pytest.raises(TraceError, match="tokens must be whole numbers"):
+        read_histograms(histogram, histogram)
+
+
+@pytest.mark.parametrize("share", ["nan", "-1", "0", "inf"])
+def test_probabilities_that_are_none_are_told(tmp_path, share):
+    """Not a number, negative, nothing at all."""
+    histogram = _file(tmp_path, "h.csv", "tokens,probability", f"1,{share}")
+    with pytest.raises(TraceError, match="probability must be"):
+        read_histograms(histogram, histogram)
+
+
+def test_a_rate_without_a_time_is_told(tmp_path):
+    """Rates may be missing, times not."""
+    with pytest.raises(TraceError, match="t_s must be a finite number"):
+        read_rates(_file(tmp_path, "r.csv", "t_s,rate_rps", "0,1", "nan,1", "2,1"))
+
+
+def test_other_seeds_are_other_requests_only_where_they_are_generated():
+    """The first seed is the trace itself."""
+    made = Generated(rates=level(5.0, 100.0), lengths=SHORT, seed=3)
+    first, other = _whole(reseeded(made, 0)), _whole(reseeded(made, 1))
+    assert first.t_s.tolist() == _whole(made).t_s.tolist() != other.t_s.tolist()
+    recorded = [arrivals(10, 1.0)]
+    assert reseeded(recorded, 1) is recorded
+
+
+def test_a_trace_may_count_from_a_time_before_its_own(tmp_path):
+    """A pool of a log counts from the log's first request, and a file of requests from any time."""
+    log = _file(tmp_path, "a.jsonl", _record(100.0), _record(130.0, path=("moe",)))
+    assert RequestLog(path=log, pool="moe").began_s == 130.0
+    assert _whole(RequestLog(path=log, pool="moe", origin_s=100.0)).t_s.tolist() == [30]
+    csv = _file(tmp_path, "r.csv", "t_s,input_tokens,output_tokens", "7,1,1", "9,1,1")
+    assert RequestFile(path=csv).began_s == 7.0
+    assert _whole(RequestFile(path=csv, rows=1, origin_s=5.0)).t_s.tolist() == [2, 4]
 
 
 def test_a_line_that_is_no_record_is_told(tmp_path):

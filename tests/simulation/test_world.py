@@ -103,6 +103,29 @@ def test_the_cache_is_never_over_its_size(seed, rate, kv):
     assert max(load.kv_used for load in loads) > 0.2
 
 
+class Watched(Script):
+    """A script that remembers the fleets that it was shown."""
+
+    def decide(self, fleet: Fleet) -> Decision:
+        self.__dict__.setdefault("seen", []).append(fleet)
+        return super().decide(fleet)
+
+
+def test_every_time_a_policy_sees_counts_from_the_beginning_of_the_trace():
+    """Looks and replicas alike: what is seen is the same, so many seconds later."""
+    seen = []
+    for began_s in (0.0, 1_715_299_200.0):
+        policy = Watched(steps=((0.0, 1), (began_s + 20.0, 3)))
+        simulate(scenario(began_s=began_s), {"chat": [arrivals(600, rate=10.0)]}, policy)
+        seen.append([
+            (fleet.at_s - began_s, [(round(one.since_s - began_s, 3), one.requested_s - began_s, one.stage, one.load)
+                                    for one in fleet.pools["chat"].replicas])
+            for fleet in policy.seen
+        ])  # fmt: skip
+    assert seen[0] == seen[1]
+    assert len(seen[0][-1][1]) == 3
+
+
 def test_a_policy_sees_nothing_newer_than_the_lag():
     """Counts at a decision are those of arrivals and answers up to the lag before it."""
     trace = arrivals(600, rate=10.0)
@@ -178,6 +201,8 @@ def test_a_drain_cuts_nothing_within_its_deadline():
     assert (patient.cut, patient.answered) == (0, len(trace))
     assert patient.timeline.draining.max() == 2
     hasty = simulate(scenario(settings_, drain_s=0.5), {"chat": [trace]}, down).pools["chat"]
+    own = simulate(scenario(replace(settings_, drain_s=0.5), drain_s=600.0), {"chat": [trace]}, down).pools["chat"]
+    assert own.cut == hasty.cut
     assert hasty.cut > 0
     assert _accounted(hasty) == len(trace)
 

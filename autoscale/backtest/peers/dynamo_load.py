@@ -13,13 +13,13 @@ from autoscale.capacity.step_model import StepModel
 from autoscale.fleet import Load, PoolFleet
 from autoscale.policy import PoolDecision, hold
 
-_SENSITIVITY = 0.8
+SENSITIVITY = 0.8
 _MOST_KV = 1.0
 
 
 def changing(pool: PoolFleet) -> bool:
-    """Tell whether replicas come or go: the loop does nothing until they have."""
-    return pool.ready != pool.target or len(pool.replicas) != pool.target
+    """Tell whether replicas come or are to go: the loop does nothing until they have; one that drains has gone."""
+    return pool.ready != pool.target or sum(one.stage != "draining" for one in pool.replicas) != pool.target
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def estimate(step: StepModel, pool: PoolFleet, load: Load, prompt: float, grown:
 class SlaLoad:
     """One more when all engines are estimated over a target, one less when all would stay well within with one less."""
 
-    sensitivity: float = _SENSITIVITY
+    sensitivity: float = SENSITIVITY
     model_of: ModelOf = PROFILED
     interval_s: float = 5.0
     _lengths: RecentLengths = field(default_factory=RecentLengths)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from autoscale.backtest.peers.dynamo_load import SlaLoad
+from autoscale.backtest.peers.dynamo_load import SENSITIVITY, SlaLoad
 from autoscale.backtest.peers.knee_use import LearntRate, RateOf
 from autoscale.backtest.peers.local_trend import LocalTrend
 from autoscale.backtest.rule import Rule, Sampleless
@@ -15,6 +15,7 @@ from autoscale.policy import PoolDecision, hold
 
 # The planner's engine rate is where predicted means meet the targets.
 _MEANS = 0.5
+INTERVAL_S = 180.0
 
 
 def _rate_by_means() -> RateOf:
@@ -32,7 +33,7 @@ class Throughput(Sampleless):
     rate_of: RateOf = field(default_factory=_rate_by_means)
     trend: bool = True
     min_endpoint: int = 1
-    interval_s: float = 180.0
+    interval_s: float = INTERVAL_S
     _filter: LocalTrend = field(default_factory=LocalTrend)
     _before: tuple[float, int] | None = None
 
@@ -75,3 +76,8 @@ class BothLoops:
                 self._floor = replace(self._floor, replicas=0)
         asked = self.load.size(pool, at_s)
         return max(asked, self._floor, key=lambda one: one.replicas)
+
+
+def both_loops(sensitivity: float = SENSITIVITY, interval_s: float = INTERVAL_S) -> BothLoops:
+    """Return both with this sensitivity of the load loop and this interval of the throughput loop."""
+    return BothLoops(load=SlaLoad(sensitivity=sensitivity), throughput=Throughput(interval_s=interval_s))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autoscale.capacity.estimate import Capacity, CapacityEstimator
+from autoscale.failures import Failures
 from autoscale.fleet import Demand, Fleet, PoolFleet
 from autoscale.forecast.forecaster import Forecast, Forecaster
 from autoscale.policies.combinators import HoldDown, StepLimit
@@ -46,6 +47,7 @@ class Sla:
     queue: QueueSpec
     _pools: dict[str, Learned] = field(default_factory=dict)
     _fallback: Policy = field(init=False)
+    _failures: Failures = field(default_factory=Failures)
 
     def __post_init__(self) -> None:
         self._fallback = StepLimit(HoldDown(QueuePolicy(spec=self.queue), 60.0), up=None, down=1)
@@ -53,7 +55,7 @@ class Sla:
     def decide(self, fleet: Fleet) -> Decision:
         """Learn from every pool, and answer for it."""
         self._pools = {name: learned for name, learned in self._pools.items() if name in fleet.pools}
-        answers = {name: self._size(name, pool, fleet.at_s) for name, pool in fleet.pools.items()}
+        answers = {name: self._contained(name, pool, fleet.at_s) for name, pool in fleet.pools.items()}
         unknown = {name: fleet.pools[name] for name, told in answers.items() if told is None}
         simple = self._fallback.decide(replace(fleet, pools=unknown)).pools
         return Decision(pools={name: told or _by_queue(simple[name]) for name, told in answers.items()})
@@ -73,9 +75,19 @@ class Sla:
     def _fresh(self) -> Learned:
         return Learned(Headroom(self.spec.slo_target, self.spec.cost_weight))
 
+    def _contained(self, name: str, pool: PoolFleet, at_s: float) -> PoolDecision | None:
+        """Size one pool; what cannot be worked out costs it what it has learnt, and no other pool anything."""
+        try:
+            return self._size(name, pool, at_s)
+        except Exception:
+            if self._failures.first("sizing_failed", name):
+                log.exception("sizing_failed pool=%s", name)
+            self._pools[name] = self._fresh()
+            return hold(pool, "no gateway heard yet") if pool.demand is None else None
+
     def _size(self, name: str, pool: PoolFleet, at_s: float) -> PoolDecision | None:
         learned = self._pools.setdefault(name, self._fresh())
-        capacity = _capacity(name, learned, pool)
+        capacity = self._capacity(name, learned, pool)
         learned.starts.see(pool.replicas)
         if pool.demand is None:
             return hold(pool, "; ".join(pool.blind) or "no gateway heard yet")
@@ -90,6 +102,16 @@ class Sla:
         return self._decide(
             learned, learned.forecaster, learned.forecast, pool, pool.demand, capacity.source, at_s, start_s
         )
+
+    def _capacity(self, name: str, learned: Learned, pool: PoolFleet) -> Capacity:
+        """Ask the estimator; totals that no engine can have had cost it what it has learnt, and nothing else."""
+        try:
+            return learned.estimator.see(pool)
+        except Exception:
+            if self._failures.first("capacity_unknown", name):
+                log.exception("capacity_unknown pool=%s", name)
+            learned.estimator = CapacityEstimator()
+            return Capacity()
 
     def _learn(
         self, learned: Learned, pool: PoolFleet, capacity: Capacity, counted: Counted, at_s: float, ahead_s: float
@@ -154,9 +176,10 @@ class Sla:
 
     def _planned(self, learned: Learned, pool: PoolFleet, need_rps: float, factor: float) -> tuple[int, float]:
         """Return the fewest that carry the need together, and what each does: more of them carry a little more each."""
-        count = max(1, pool.ready)
+        count, each_rps = max(1, pool.ready), 0.0
         for _ in range(2):
-            each_rps = learned.estimator.capacity(pool, replicas=count).low_rps * factor
+            # Where so many would carry nothing that is known of, what each does now stands.
+            each_rps = learned.estimator.capacity(pool, replicas=count).low_rps * factor or each_rps
             count = max(1, math.ceil(need_rps / each_rps - 1e-9))
         return count, each_rps
 
@@ -184,16 +207,6 @@ class Sla:
             return explained(pool, numbers, kept, "release")
         waits = f"{asked}: more was needed within {wait_s:.0f}s" if asked < pool.target else ""
         return explained(pool, numbers, pool.target, "release-wait" if waits else "demand", waits)
-
-
-def _capacity(name: str, learned: Learned, pool: PoolFleet) -> Capacity:
-    """Ask the estimator; totals that no engine can have had cost it what it has learnt, and no other pool anything."""
-    try:
-        return learned.estimator.see(pool)
-    except (ValueError, ArithmeticError):
-        log.exception("capacity_unknown pool=%s", name)
-        learned.estimator = CapacityEstimator()
-        return Capacity()
 
 
 def _ttft_s(pool: PoolFleet) -> float:

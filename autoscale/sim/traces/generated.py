@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from autoscale.sim.arrivals import Arrivals
+from autoscale.sim.arrivals import Arrivals, Trace
 from autoscale.sim.traces.lengths import Lengths
 from autoscale.sim.traces.rates import Rates
 
@@ -89,6 +89,11 @@ class Generated:
         self, t_s: npt.NDArray[np.float64], prompt: npt.NDArray[np.int32], output: npt.NDArray[np.int32]
     ) -> Arrivals:
         return Arrivals(t_s=t_s, prompt=prompt, output=output, cached=(prompt * self.cached_share).astype(np.int32))
+
+
+def reseeded(trace: Trace, by: int) -> Trace:
+    """Return other requests at the same rates where they are generated; recorded ones stay the same."""
+    return replace(trace, seed=trace.seed + by) if isinstance(trace, Generated) else trace
 
 
 def weibull_shape(cv: float) -> float:

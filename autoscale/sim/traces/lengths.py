@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from autoscale.sim.traces.tables import TraceError, columns_of
+from autoscale.sim.traces.tables import MOST_TOKENS, TraceError, columns_of
 
 Tokens = npt.NDArray[np.int32]
 
@@ -65,7 +65,7 @@ class Histograms:
 def read_pairs(path: Path) -> Pairs:
     """Return the pairs of a file with ``input_tokens`` and ``output_tokens``, requests with times included."""
     prompt, output = columns_of(path, ("input_tokens", "output_tokens"))
-    return Pairs(prompt=prompt.astype(np.int32), output=output.astype(np.int32))
+    return Pairs(prompt=_tokens(path, "input_tokens", prompt), output=_tokens(path, "output_tokens", output))
 
 
 def read_histograms(prompt: Path, output: Path) -> Histograms:
@@ -75,9 +75,15 @@ def read_histograms(prompt: Path, output: Path) -> Histograms:
 
 def _histogram(path: Path) -> tuple[Tokens, npt.NDArray[np.float64]]:
     tokens, probability = columns_of(path, ("tokens", "probability"))
-    if np.any(probability < 0) or probability.sum() <= 0:
-        raise TraceError(f"{path}: probabilities must be at least 0 and not all 0")
-    return tokens.astype(np.int32), np.cumsum(probability) / probability.sum()
+    if not np.isfinite(probability).all() or np.any(probability < 0) or probability.sum() <= 0:
+        raise TraceError(f"{path}: probability must be numbers from 0 on and not all 0")
+    return _tokens(path, "tokens", tokens), np.cumsum(probability) / probability.sum()
+
+
+def _tokens(path: Path, name: str, values: npt.NDArray[np.float64]) -> Tokens:
+    if not ((values >= 0) & (values <= MOST_TOKENS)).all():
+        raise TraceError(f"{path}: {name} must be whole numbers from 0 to {MOST_TOKENS}; leave out rows without")
+    return values.astype(np.int32)
 
 
 def _drawn(histogram: tuple[Tokens, Any], random: np.random.Generator, count: int) -> Tokens:

@@ -82,6 +82,8 @@ def read_rates(path: Path, *, tokens_per_request: float | None = None) -> Rates:
 
 
 def _series(path: Path, t_s: Any, values: Any) -> Rates:
+    if not np.isfinite(t_s).all():
+        raise TraceError(f"{path}: t_s must be a finite number in every row; only rates may be missing")
     known = np.isfinite(values)
     if len(t_s) < 2 or not known.any() or np.any(np.diff(t_s) <= 0) or np.any(values[known] < 0):  # noqa: PLR2004
         raise TraceError(f"{path}: needs two rows or more, times that grow and rates from 0 on")

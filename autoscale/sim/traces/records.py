@@ -31,7 +31,7 @@ class _Line(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLog:
-    """The requests in a file of records, or in all files of a folder; times count from the first one.
+    """The requests in a file of records, or in all files of a folder; times count from *origin_s*, else the first one.
 
     Records are written when requests end, by every gateway to its own files, so three numbers of each are held in
     memory to sort them by arrival. *entry* keeps the requests for one name, *pool* those that one pool answered last.
@@ -42,22 +42,36 @@ class RequestLog:
     entry: str | None = None
     pool: str | None = None
     rows: int = ROWS
+    origin_s: float | None = None
+
+    @property
+    def began_s(self) -> float:
+        """Return the Unix time of the first request that is kept. Raises TraceError."""
+        first_s = min((line.at_s for line in self._kept()), default=None)
+        if first_s is None:
+            raise self._empty()
+        return first_s
 
     def __iter__(self) -> Iterator[Arrivals]:
         times, prompts, outputs = array("d"), array("i"), array("i")
-        for line in self._lines():
-            if line.prompt_tokens is not None and self._wanted(line):
-                times.append(line.at_s)
-                prompts.append(line.prompt_tokens)
-                outputs.append(line.completion_tokens)
+        for line in self._kept():
+            times.append(line.at_s)
+            prompts.append(line.prompt_tokens or 0)
+            outputs.append(line.completion_tokens)
         if not times:
-            raise TraceError(f"{self.path}: holds no record of an answered request{self._asked()}")
+            raise self._empty()
         t_s, prompt, output = _numbers(times, "d"), _numbers(prompts, "i"), _numbers(outputs, "i")
         order = np.argsort(t_s, kind="stable")
-        began_s = t_s[order[0]]
+        origin_s = t_s[order[0]] if self.origin_s is None else self.origin_s
         for at in range(0, len(order), self.rows):
             part = order[at : at + self.rows]
-            yield arrivals(t_s[part] - began_s, prompt[part], output[part])
+            yield arrivals(t_s[part] - origin_s, prompt[part], output[part])
+
+    def _kept(self) -> Iterator[_Line]:
+        return (line for line in self._lines() if line.prompt_tokens is not None and self._wanted(line))
+
+    def _empty(self) -> TraceError:
+        return TraceError(f"{self.path}: holds no record of an answered request{self._asked()}")
 
     def _wanted(self, line: _Line) -> bool:
         if line.kind != "request" or (self.entry is not None and line.entry != self.entry):

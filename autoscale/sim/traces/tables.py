@@ -12,6 +12,7 @@ from typing import Any, TextIO, cast
 import numpy as np
 
 ROWS = 65_536
+MOST_TOKENS = 2**31 - 1
 
 
 class TraceError(Exception):
@@ -32,19 +33,26 @@ def parts(path: Path, columns: Sequence[str], rows: int = ROWS) -> Iterator[np.n
     names = header(path)
     if missing := [name for name in columns if name not in names]:
         raise TraceError(f"{path}: has no column {missing[0]}; its first line names {', '.join(names) or 'nothing'}")
-    places, done = [names.index(name) for name in columns], 0
+    places, done, found = [names.index(name) for name in columns], 0, 0
+    read: list[str] = []
     try:
         with _opened(path) as lines:
-            next(lines)
-            while block := list(islice(lines, rows)):
+            next(lines, None)
+            while read := list(islice(lines, rows)):
+                block = [line for line in read if line.strip()]
+                done += len(read)
+                if not block:
+                    continue
+                found += len(block)
                 table = np.loadtxt(block, delimiter=",", usecols=places, ndmin=2, comments=None)
                 if np.any(np.diff(table[:, 0]) < 0) and columns[0] == "t_s":
-                    raise TraceError(f"{path}: t_s goes back in time between lines {done + 2} and {done + rows + 1}")
-                done += len(block)
+                    raise TraceError(
+                        f"{path}: t_s goes back in time between lines {done - len(read) + 2} and {done + 1}"
+                    )
                 yield table
     except (OSError, ValueError, EOFError) as error:
-        raise TraceError(f"{path}: after line {done + 1}: {error}") from error
-    if done == 0:
+        raise TraceError(f"{path}: after line {done - len(read) + 1}: {error}") from error
+    if found == 0:
         raise TraceError(f"{path}: has no rows")
 
 

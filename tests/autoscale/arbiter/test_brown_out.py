@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from autoscale.arbiter.arbiter import Arbiter
 from autoscale.arbiter.brown_out import BrownOut
-from autoscale.arbiter.spec import BrownOutSpec
+from autoscale.arbiter.carries import Carries
+from autoscale.arbiter.shared import shared
+from autoscale.arbiter.spec import BrownOutSpec, SharedSpec
 from autoscale.capacity.profile import EngineLimits, EngineProfile, StartTimes
 from autoscale.capacity.step_model import StepModel
 from autoscale.fleet import Demand, Fleet, Load, PoolFleet, ReplicaFleet, Slo
-from autoscale.policy import Decision, PoolDecision
-from deployments.totals import LengthTotals
+from autoscale.policy import Decision, Policy, PoolDecision
+from deployments.totals import LengthTotals, StepTotals
 
 LIMITS = EngineLimits(slots=64, batched_tokens=2048, kv_tokens=400_000)
 START_S = 180.0
@@ -48,7 +51,7 @@ class Wants:
 class Course:
     """A dense pool and its stand-in, second by second; what is published moves with the next second."""
 
-    policy: BrownOut
+    policy: Policy
     wants: Wants
     dense_rps: float = 10.0
     ready: int = 2
@@ -56,6 +59,7 @@ class Course:
     asked_s: float = 0.0
     waiting: int = 0
     blind: tuple[str, ...] = ()
+    steps: StepTotals = field(default_factory=StepTotals)
     stand_in_ready: int = 2
     stand_in_rps: float = 1.0
     at_s: float = 0.0
@@ -84,7 +88,11 @@ class Course:
 
     def _pool(self, name: str, slower: float, ready: int, starting: int, **given: Any) -> PoolFleet:
         load = Load(running=4, waiting=self.waiting if name == "dense" else 0, kv_used=0.1)
-        replicas = [ReplicaFleet(replica=f"{name}{at}", stage="ready", since_s=0.0, load=load) for at in range(ready)]
+        steps = self.steps if name == "dense" else StepTotals()
+        replicas = [
+            ReplicaFleet(replica=f"{name}{at}", stage="ready", since_s=0.0, load=load, steps=steps)
+            for at in range(ready)
+        ]
         replicas += [
             ReplicaFleet(replica=f"{name}s{at}", stage="loading", since_s=self.asked_s, requested_s=self.asked_s)
             for at in range(starting)
@@ -118,6 +126,12 @@ def course(wants: Mapping[str, int] | None = None, **spec: Any) -> Course:
     return begun
 
 
+def brown_out(begun: Course) -> BrownOut:
+    """Return the policy."""
+    assert isinstance(begun.policy, BrownOut)
+    return begun.policy
+
+
 def step(begun: Course, seconds: int = 20) -> list[float]:
     """Four times the demand at once, and the replicas for it on their way."""
     begun.wants.replicas["dense"] = 8
@@ -132,7 +146,7 @@ def test_nothing_moves_at_rest() -> None:
 def test_a_step_moves_what_does_not_fit_within_seconds() -> None:
     """Four times the demand: within five seconds most of what is too much is moved, and it is said why."""
     begun = course()
-    carried = begun.policy._pools["dense"].carries.rps
+    carried = brown_out(begun)._pools["dense"].carries.rps
     shares = step(begun)
     ready_rps = 2 * (carried(begun.wants.seen[-1].pools["dense"]) or 0)
     assert shares[4] > 0
@@ -169,7 +183,7 @@ def test_the_policy_inside_sees_the_demand_as_it_was_meant() -> None:
 def test_no_more_moves_than_the_stand_in_has_to_spare() -> None:
     """A stand-in that is busy itself takes little, one without a ready replica nothing."""
     free, busy, gone = course(), course(), course()
-    carried = busy.policy._pools["distilled"].carries.rps(busy.wants.seen[-1].pools["distilled"])
+    carried = brown_out(busy)._pools["distilled"].carries.rps(busy.wants.seen[-1].pools["distilled"])
     assert carried
     busy.run(20, stand_in_rps=2 * carried - 12)
     gone.run(20, stand_in_ready=0)
@@ -181,9 +195,46 @@ def test_no_more_moves_than_the_stand_in_has_to_spare() -> None:
 
 
 def test_a_cap_and_a_price_hold_it_back() -> None:
-    """``max_share`` is kept, ``price`` 1 moves only what saves more than it moves, and it can be turned off."""
+    """``max_share`` is kept, and ``price`` 1 moves only what saves more than it moves."""
     assert max(step(course(max_share="25%"))) == 0.25
-    assert set(step(course(enabled=False))) == {0.0}
+
+
+def test_it_can_be_turned_off() -> None:
+    """Then nothing is learnt for it either."""
+    wants = Wants({"dense": 2, "distilled": 2})
+    policy = shared(wants, SharedSpec.model_validate({"brown_out": {"enabled": False}}))
+    assert isinstance(policy, Arbiter)
+    begun = Course(policy, wants)
+    begun.run(60)
+    assert set(step(begun)) == {0.0}
+
+
+def test_a_pool_that_cannot_be_worked_out_has_no_brown_out(caplog: pytest.LogCaptureFixture) -> None:
+    """Totals that no engine can have had: said once, and the decisions of the policy inside stand."""
+    begun = course()
+    before = step(begun)[-1]
+    wrong = StepTotals(gram=cast("Any", ("none",) * 15))
+    assert before > 0
+    assert set(begun.run(5, steps=wrong)) == {0.0}
+    assert begun.told == PoolDecision(replicas=8, reason="asked")
+    assert caplog.text.count("brown_out_failed pool=dense") == 1
+    assert begun.run(40, steps=StepTotals())[-1] > 0
+
+
+@pytest.mark.parametrize("broken", ["dense", "distilled"])
+def test_a_capacity_that_fails_ends_a_brown_out_and_is_learnt_anew(broken: str) -> None:
+    """Of the pool itself, or of the one that stands in for it."""
+
+    class Failing(Carries):
+        def rps(self, pool: PoolFleet) -> float | None:
+            raise RuntimeError("too many iterations")
+
+    begun = course()
+    assert step(begun)[-1] > 0
+    brown_out(begun)._pools[broken].carries = Failing()
+    assert begun.run(1) == [0.0]
+    assert begun.told == PoolDecision(replicas=8, reason="asked")
+    assert begun.run(40)[-1] > 0
 
 
 def test_a_day_s_share_is_all_that_moves() -> None:
@@ -200,7 +251,7 @@ def test_a_day_s_share_is_all_that_moves() -> None:
 def test_capacity_that_nobody_asked_for_is_not_late() -> None:
     """Where the policy thinks that what is ready will do, nothing moves, unless that is plainly wrong."""
     begun = course()
-    carried = begun.policy._pools["dense"].carries.rps(begun.wants.seen[-1].pools["dense"])
+    carried = brown_out(begun)._pools["dense"].carries.rps(begun.wants.seen[-1].pools["dense"])
     assert carried
     assert set(begun.run(20, dense_rps=1.3 * 2 * carried)) == {0.0}
     assert begun.run(20, dense_rps=3.0 * 2 * carried)[-1] > 0
@@ -218,7 +269,7 @@ def test_what_was_moved_today_outlives_the_controller() -> None:
     """Another instance goes on with the same day."""
     begun = course()
     step(begun, 60)
-    kept = begun.policy.remembered()
+    kept = brown_out(begun).remembered()
     after = BrownOut(begun.wants, BrownOutSpec())
     after.recall(kept)
     assert after.remembered()["dense"] == kept["dense"]

@@ -68,6 +68,14 @@ def test_a_gap_is_bridged_only_while_that_is_cheaper_than_a_start():
     assert opt100(work(demand, 25.0, 1)).tolist() == [2, 2, 2, 2]
 
 
+def test_prices_are_followed_a_few_at_once(monkeypatch):
+    """However little memory there is, with the same result."""
+    of = work([0.5, 2.5, 0.0, 3.0, 1.2], 12.0, 0)
+    whole = schedules(of, [0.4, 1.3, 3.7, 30.0, 100.0])
+    monkeypatch.setattr("autoscale.backtest.levels._MOST_BYTES", 2 * 5 * 3)
+    assert schedules(of, [0.4, 1.3, 3.7, 30.0, 100.0]).tolist() == whole.tolist()
+
+
 def test_a_dearer_miss_is_missed_less():
     """Along the prices the cost rises and the missed share falls; the last misses nothing, as OPT100."""
     rng = np.random.default_rng(1)

@@ -1,15 +1,20 @@
-"""What is read off the minutes of a run."""
+"""What is read off the windows of a run."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from autoscale.backtest.figures import recover_s, worst
+from autoscale.backtest.figures import worst
+from autoscale.backtest.recovery import recover_s
+
+
+def windows(*within: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.full(len(within), 100), np.array(within)
 
 
 def minutes(*within: int) -> tuple[np.ndarray, np.ndarray]:
-    return np.full(len(within), 100), np.array(within)
+    return windows(*np.repeat(within, 6))
 
 
 @pytest.mark.parametrize(
@@ -34,8 +39,9 @@ def test_no_requests_have_no_worst_minutes():
     ("within", "expected"),
     [
         ([100] * 5, 0.0),
-        ([100, 98, 100, 100, 100], 60.0),
-        ([98, 100, 98, 99, 99, 100], 180.0),  # one good minute is not recovered
+        ([100, 90, 100, 100, 100], 60.0),
+        ([100, 98, 100, 100, 100], 30.0),  # the second half of it and what follows are a good minute
+        ([90, 100, 90, 99, 99, 100], 180.0),  # one good minute is not recovered
         ([100, 90, 90], 120.0),  # to the end
         ([90, 90, 100, 100, 90, 100, 100], 120.0),  # the longer of two
     ],
@@ -43,3 +49,19 @@ def test_no_requests_have_no_worst_minutes():
 def test_time_to_recover(within, expected):
     """From the first bad minute to the first of two good ones."""
     assert recover_s(*minutes(*within)) == expected
+
+
+@pytest.mark.parametrize(
+    ("within", "expected"),
+    [
+        ([100] * 9 + [50] + [100] * 20, 10.0),
+        ([100] * 9 + [50, 0, 50] + [100] * 20, 30.0),
+        ([100] * 9 + [97] + [100] * 20, 0.0),  # 99.5 % of 60 s
+        ([100] * 9 + [50] + [100] * 11 + [50] + [100] * 20, 130.0),  # 110 good seconds are not two minutes
+        ([100] * 9 + [50] + [100] * 12 + [50] + [100] * 20, 10.0),
+        ([100] * 9 + [0] * 4, 40.0),
+    ],
+)
+def test_recovers_in_less_than_a_minute(within, expected):
+    """A breach is told to ten seconds."""
+    assert recover_s(*windows(*within)) == expected

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 from autoscale.backtest.figures import Figures
 from autoscale.backtest.space import knobs, neighbours, told
-from autoscale.backtest.tuning import descend
+from autoscale.backtest.tuning import Tried, best, descend
 from autoscale.policies.grammar import parse
 from autoscale.spec import AutoscaleSpec
 
@@ -33,11 +33,11 @@ def test_neighbours_pass_the_options_own_checks():
 
 
 def test_finds_the_cheapest_setting_that_holds():
-    """Replica-hours fall with the utilisation, the SLO breaks above 0.8."""
+    """GPU-hours fall with the utilisation, the SLO breaks above 0.8."""
 
     def judge(spec):
         share = 1.0 if spec.target_utilization <= 0.8 else 0.9
-        return replace(NOTHING, slo=share, replica_hours=1 / spec.target_utilization)
+        return replace(NOTHING, slo=share, gpu_hours=1 / spec.target_utilization)
 
     start = parse({"queue": {"target_utilization": 0.4}})
     tried = descend(start, judge, 0.999, most=60)
@@ -45,6 +45,14 @@ def test_finds_the_cheapest_setting_that_holds():
     assert tried[0].setting == start
     assert 0.6 < best.setting.target_utilization <= 0.8
     assert best.figures.slo == 1.0
+
+
+def test_ranks_by_gpus_and_by_cost_where_there_are_none():
+    """Two small replicas are less than one large one, whatever their number."""
+    small, large = (replace(NOTHING, replica_hours=hours, gpu_hours=gpus) for hours, gpus in ((2.0, 4.0), (1.0, 8.0)))
+    tried = [Tried(setting="large", figures=large), Tried(setting="small", figures=small)]
+    assert best(tried, 0.0).setting == "small"
+    assert replace(NOTHING, replica_hours=2.0, cost=5.0).paid == 5.0
 
 
 def test_tries_no_more_than_it_may():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
+import numpy as np
 import pytest
 
-from autoscale.capacity.fit import StepSolver
+from autoscale.capacity.fit import StepSolver, _non_negative
 from autoscale.capacity.learned import LearnedSteps, gained_together
 from autoscale.capacity.step_model import StepModel
 from deployments.totals import StepTotals, gained, together
@@ -133,3 +134,20 @@ def test_memory_is_bounded() -> None:
         engine.run(400)
         solver.add(engine.replica().steps, 500)
         assert solver.steps <= 500 + 1e-6 or solver.steps == engine.replica().steps.steps
+
+
+@pytest.mark.parametrize("off", [1e-10, 1e-7, 1e-5])
+def test_sums_that_rounding_has_made_indefinite_are_fitted(off: float) -> None:
+    """Features that always come together: their products are a little more than they can be."""
+    gram = 100.0 * (np.eye(5) + (1 + off) * (np.ones((5, 5)) - np.eye(5)))
+    found = _non_negative(gram, np.full(5, 3.0))
+    assert (found >= 0).all()
+    assert found.sum() == pytest.approx(0.03, rel=0.01)
+
+
+def test_sums_that_nothing_fits_are_an_error_of_arithmetic() -> None:
+    """Not one of the library's own, of whichever kind."""
+    gram = np.eye(5)
+    gram[0, 1] = gram[1, 0] = 3.0
+    with pytest.raises(ArithmeticError, match="no step model fits"):
+        _non_negative(gram, np.ones(5))

@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 
 from autoscale.controller.loop import ControlLoop
+from autoscale.controller.steering import Steering
+from autoscale.controller.victims import Places
+from autoscale.fleet import Fleet
+from autoscale.policy import Decision
 from autoscale.pools import PoolSettings
 from autoscale.served import Served, ServedPool, ServedReplica
 from autoscale.spec import AutoscaleSpec
@@ -56,10 +60,10 @@ def loop(*, low: int = 1, high: int = 3, **spec: Any) -> ControlLoop:
 
 
 def test_a_burst_takes_a_pool_up_and_after_the_hold_down_again() -> None:
-    """One replica becomes two under four requests, and one again ten seconds after they end."""
+    """One replica becomes two under four requests, and one again ten seconds after they end and two of parking."""
     plant = Plant(loop(high=2))
     sizes = [plant.second(in_flight=4 if second < 3 else 0) for second in range(20)]
-    assert sizes == [2] * 12 + [1] * 8
+    assert sizes == [2] * 14 + [1] * 6
     assert [(entry.before, entry.after) for entry in plant.loop.journal.entries] == [(1, 2), (2, 1)]
 
 
@@ -97,6 +101,22 @@ def test_targets_age() -> None:
     assert plant.loop.targets(plant.now_s + 5.1) == {}
 
 
+def test_a_step_that_fails_leaves_no_old_targets_fresh() -> None:
+    """Whatever fails after the decision, what was published before ages as if nothing had been decided."""
+    plant = Plant(loop(), follows=False)
+    plant.second()
+
+    class Failing(Steering):
+        def act(self, fleet: Fleet, decision: Decision, spec: AutoscaleSpec, places: Places) -> None:
+            raise RuntimeError("no room")
+
+    plant.loop.steering = Failing(targets=plant.loop.steering.targets)
+    for _ in range(6):
+        with pytest.raises(RuntimeError, match="no room"):
+            plant.second()
+    assert plant.loop.targets(plant.now_s) == {}
+
+
 def test_advice_decides_and_publishes_nothing() -> None:
     """The journal has the change, the mailbox gets no target, and everyone is told Serve's."""
     plant = Plant(loop(mode="advise"))
@@ -121,7 +141,7 @@ def test_a_change_is_logged_once_with_its_numbers(caplog: pytest.LogCaptureFixtu
 def test_a_pool_sized_to_none_is_told_apart_from_one_that_lost_its_replicas() -> None:
     """Scaled to zero lasts until a replica is ready again; a crash is not a scale-down."""
     plant = Plant(loop(low=0, hold={"down": 0}))
-    plant.second()
+    assert [plant.second() for _ in range(3)] == [1, 1, 0]
     assert plant.loop.view(plant.now_s).pools["dense"].scaled_to_zero
     plant.second(in_flight=1, held=1)
     assert plant.loop.view(plant.now_s).pools["dense"].scaled_to_zero

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
-from itertools import count
-from typing import Any
+from itertools import count, groupby
+from typing import Any, Literal
+
+import pytest
 
 from autoscale.controller.proposals import CARRIED_OUT_S, WAVERS_S, Proposals
+from autoscale.controller.releases import Releases
+from autoscale.controller.victims import Places
 from autoscale.spec import ApprovalSpec
-from tests.autoscale.builders import NOW_S, Scripted, fleet, pool
+from tests.autoscale.builders import NOW_S, Scripted, fleet, pool, replica
 
 RULE = ApprovalSpec(expires=600.0)
 
@@ -102,6 +107,47 @@ def test_a_pool_that_was_moved_otherwise_makes_its_proposal_pointless() -> None:
     settle(proposals, 3)
     settle(proposals, 5, after_s=1, ready=5)
     assert proposals.plain() == []
+
+
+def test_an_approved_release_of_several_goes_on_after_each_of_them() -> None:
+    """Serve is told of one victim after the other, as each becomes idle; the proposal is over with the last."""
+    proposals, releases, sizes, present = Proposals(ids()), Releases(), [], 5
+    settle(proposals, 3, ready=5)
+    assert proposals.answer("p1", "approved", NOW_S) == ""
+    for second in range(1, 41):
+        busy = {"r4": second < 10, "r3": second < 30}
+        replicas = tuple(replica(f"r{at}", since_s=at, running=int(busy.get(f"r{at}", True))) for at in range(present))
+        seen = fleet(NOW_S + second, dense=pool(replicas=replicas, target=present))
+        wanted = proposals.settle(seen, Scripted([3]).decide(seen), RULE)
+        present = releases.step(seen, wanted, Places())["dense"]
+        sizes.append(present)
+    assert [size for size, _ in groupby(sizes)] == [5, 4, 3]
+    assert proposals.plain() == []
+
+
+@pytest.mark.parametrize("up", ["wait", "auto"])
+def test_an_approved_release_is_not_carried_out_against_a_surge(
+    up: Literal["wait", "auto"], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It lapses, also half way, and what is needed now is proposed or done; an approved growth is carried out."""
+    proposals, rule = Proposals(ids()), ApprovalSpec(up=up)
+    settle(proposals, 3, ready=5, rule=rule)
+    proposals.answer("p1", "approved", NOW_S)
+    assert settle(proposals, 3, ready=4, after_s=1, rule=rule) == 3
+    with caplog.at_level(logging.INFO, logger="tercet.autoscale"):
+        assert settle(proposals, 6, ready=4, after_s=2, rule=rule) == (6 if up == "auto" else 4)
+    assert any(message.startswith('scaling_lapsed id="p1"') for message in caplog.messages)
+    assert waiting(proposals) == (None if up == "auto" else ("p2", 4, 6))
+    assert settle(proposals, 4, ready=4, after_s=3, rule=rule) == 4
+
+
+def test_an_approved_growth_is_carried_out_although_less_would_do_by_now() -> None:
+    """Being too large is no failure."""
+    proposals = Proposals(ids())
+    settle(proposals, 4)
+    proposals.answer("p1", "approved", NOW_S)
+    assert settle(proposals, 1, after_s=1) == 4
+    assert settle(proposals, 1, after_s=2, ready=3) == 4
 
 
 def test_growth_need_not_wait_where_the_rule_says_so() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from autoscale.controller.sighted import Sighted
 from autoscale.fleet import Fleet
 from autoscale.policy import Decision, PoolDecision
@@ -29,13 +31,23 @@ def test_a_lowered_maximum_holds_over_what_is_there() -> None:
     assert Sighted(Scripted([2])).decide(fleet(dense=blind)).pools["dense"].replicas == 4
 
 
-def test_no_traffic_is_moved_away_from_what_is_not_seen() -> None:
+class Moving:
+    """Asks for shares, one of them of a pool that is not there."""
+
+    def decide(self, fleet: Fleet) -> Decision:
+        """Move half of one pool away."""
+        pools = {name: PoolDecision(replicas=1, reason="") for name in fleet.pools}
+        return Decision(pools=pools, brown_out={"dense": 0.5, "moe": 0.2, "gone": 0.1})
+
+
+def test_no_more_traffic_is_moved_away_from_what_is_not_seen() -> None:
     """Nor from a pool that does not exist."""
-
-    class Moving:
-        def decide(self, fleet: Fleet) -> Decision:
-            pools = {name: PoolDecision(replicas=1, reason="") for name in fleet.pools}
-            return Decision(pools=pools, brown_out={"dense": 0.5, "moe": 0.2, "gone": 0.1})
-
     seen = Sighted(Moving()).decide(fleet(dense=pool(blind=("late",)), moe=pool()))
     assert seen.brown_out == {"moe": 0.2}
+
+
+@pytest.mark.parametrize(("in_force", "told"), [(0.3, 0.3), (0.5, 0.5), (0.8, 0.5)])
+def test_a_brown_out_outlasts_a_late_report(in_force: float, told: float) -> None:
+    """The share in force may stand or fall, and not rise."""
+    seen = Sighted(Moving()).decide(fleet(dense=pool(blind=("late",), brown_out=in_force), moe=pool()))
+    assert seen.brown_out == {"dense": told, "moe": 0.2}

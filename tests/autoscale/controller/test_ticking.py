@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
-from autoscale.controller.ticking import forever
+import pytest
+
+from autoscale.controller.ticking import Loops, forever
 
 
 async def test_a_step_that_fails_is_followed_by_the_next() -> None:
@@ -27,3 +30,35 @@ async def test_a_step_that_fails_is_followed_by_the_next() -> None:
     task.cancel()
     assert task.get_name() == "steps"
     assert len(asked) >= 2
+
+
+async def test_a_loop_that_has_ended_is_begun_again_and_one_that_runs_is_left_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A pause that cannot be told ends a loop, as a cancellation does; either is an error in the log."""
+    loops, begun, pauses = Loops(), asyncio.Queue[asyncio.Task[None] | None](), list[float]()
+
+    async def step() -> None:
+        begun.put_nowait(asyncio.current_task())
+
+    async def kept_up() -> asyncio.Task[None]:
+        loops.keep_up("steps", step, pauses.pop)
+        async with asyncio.timeout(10):
+            task = await begun.get()
+        assert task is not None
+        return task
+
+    first = await kept_up()
+    await asyncio.wait([first], timeout=10)
+    pauses.append(60.0)
+    second = await kept_up()
+    assert caplog.messages == ["loop_ended name=steps reason=IndexError('pop from empty list') beginning=again"]
+    assert caplog.records[0].levelno == logging.ERROR
+    loops.keep_up("steps", step, pauses.pop)
+    assert len(caplog.messages) == 1
+    second.cancel()
+    await asyncio.wait([second], timeout=10)
+    pauses.append(60.0)
+    third = await kept_up()
+    assert caplog.messages[1:] == ["loop_ended name=steps reason=cancelled beginning=again"]
+    third.cancel()

@@ -9,7 +9,7 @@ import pytest
 
 from autoscale.sim.arrivals import Trace
 from autoscale.sim.traces.tables import TraceError
-from cluster.backtesting.traces import Reading, named, read
+from cluster.backtesting.traces import Reading, began_s, named, read, read_all
 
 
 def count(trace: Trace) -> int:
@@ -63,6 +63,26 @@ def test_reads_tercets_own_record(tmp_path: Path) -> None:
     ]
     trace = read(written(tmp_path / "records.jsonl", *lines), Reading(), "dense")
     assert count(trace) == 2
+
+
+def test_pools_of_one_log_keep_their_distance(tmp_path: Path) -> None:
+    """What came 30 s later at another pool comes 30 s later still; the log's first request is second 0."""
+    lines = [
+        json.dumps({"at_s": at, "path": [pool], "prompt_tokens": 7, "completion_tokens": 3})
+        for at, pool in ((1000.0, "dense"), (1030.0, "moe"), (1050.0, "dense"))
+    ]
+    log = written(tmp_path / "records.jsonl", *lines)
+    found = read_all({"dense": log, "moe": log}, Reading(from_s=10.0))
+    assert {pool: next(iter(trace)).t_s.tolist() for pool, trace in found.items()} == {"dense": [40.0], "moe": [20.0]}
+    assert began_s({"dense": log, "moe": log}) == 1000.0
+
+
+def test_pools_of_files_keep_their_distance(tmp_path: Path, requests: Path) -> None:
+    """Files of requests are on one clock; nobody knows when it began."""
+    later = written(tmp_path / "later.csv", "t_s,input_tokens,output_tokens", "40,1,1", "41,1,1")
+    found = read_all({"dense": requests, "moe": later}, Reading())
+    assert next(iter(found["moe"])).t_s.tolist() == [40.0, 41.0]
+    assert began_s({"dense": requests, "moe": later}) is None
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def test_compares_policies_peers_and_hindsight(document: Path, trace: Path, tmp_
     assert told["simulated"] is True
     assert "Simulated, not measured" in told["calibration"]
     best = rows["OPT99.9"]
+    assert told["dual_bound"]["bound"] * (1 + told["dual_bound"]["gap"]) == pytest.approx(best["figures"]["gpu_hours"])
+    assert "late" in told["dual_bound"]["holds_for"]
     assert best["over_optimum"] == 1.0
     assert best["figures"]["slo"] >= 0.999
     assert best["figures"]["replica_hours"] >= 0.9 * told["pools"]["dense"]["load_bound_hours"]
@@ -100,6 +102,7 @@ def test_judges_only_what_comes_after_the_tuning(document: Path, trace: Path) ->
         (["--trace", "nothing.csv"], "nothing.csv"),
         (["--tuned"], "--tune-until"),
         (["--cold-start", "soon"], "a duration such as"),
+        (["--began", "2024-05-10T00:00"], "with its zone"),
     ],
 )
 def test_says_what_is_missing(document: Path, trace: Path, arguments: list[str], said: str) -> None:
@@ -109,6 +112,43 @@ def test_says_what_is_missing(document: Path, trace: Path, arguments: list[str],
     done = run("backtest", "--config", document, *flat, *(arguments if len(arguments) % 2 else ()))
     assert done.exit_code != 0
     assert said in " ".join(done.output.replace("│", " ").split())
+
+
+SCHEDULE = {"schedule": {"shifts": [{"from": "09:00", "to": "17:00", "replicas": 6}], "otherwise": 2}}
+
+
+def test_a_schedule_needs_to_know_the_time(tmp_path: Path, trace: Path) -> None:
+    """Without it the option is named; with it working hours have six replicas and the night has two."""
+    path = tmp_path / "tercet.yaml"
+    path.write_text(yaml.safe_dump({**DOCUMENT, "autoscale": {"policy": {"max": [SCHEDULE]}}}))
+    asked = ("backtest", "--config", path, "--trace", trace, "--profile", PROFILE, "--policy", "config", "--json")
+    unknown = run(*asked, "--no-hindsight")
+    assert unknown.exit_code == 1
+    assert "--began" in unknown.output
+    hours = {}
+    for began in ("2024-05-10T11:00Z", "2024-05-10T23:00Z"):
+        done = run(*asked, "--no-hindsight", "--began", began)
+        assert done.exit_code == 0, done.output
+        hours[began] = json.loads(done.stdout)["rows"][0]["figures"]["replica_hours"]
+    assert hours["2024-05-10T11:00Z"] > 2 * hours["2024-05-10T23:00Z"]
+
+
+def test_tercets_own_record_knows_the_time(tmp_path: Path) -> None:
+    """A schedule goes by the requests' own times, wherever the judged part begins; to say them again is refused."""
+    log, path = tmp_path / "log.jsonl", tmp_path / "tercet.yaml"
+    noon_s = 1_715_342_400.0  # 2024-05-10 12:00 UTC
+    lines = [{"at_s": noon_s + at, "path": ["dense"], "prompt_tokens": 9, "completion_tokens": 9} for at in range(1200)]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    shift = {"from": "12:10", "to": "17:00", "replicas": 6}
+    policy = {"schedule": {"shifts": [shift], "otherwise": 2}}
+    path.write_text(yaml.safe_dump({**DOCUMENT, "autoscale": {"policy": policy, "hold": {"down": "0s"}}}))
+    asked = ("backtest", "--config", path, "--trace", log, "--profile", PROFILE, "--policy", "config", "--json")
+    done = run(*asked, "--no-hindsight", "--tune-until", "10m")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["rows"][0]["figures"]["replica_hours"] > 5.5 * 599 / 3600  # on duty all the time
+    said = run(*asked, "--began", "2024-05-10T00:00Z")
+    assert said.exit_code == 1
+    assert "leave it out" in said.output
 
 
 def test_a_pool_without_a_target_is_refused(tmp_path: Path, trace: Path) -> None:

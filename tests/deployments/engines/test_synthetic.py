@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 
 from deployments.engines.synthetic import SyntheticEngine
+from deployments.engines.synthetic_batch import Sequence
 from deployments.engines.synthetic_request import count_tokens
 from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.errors import EngineFailed, Invalid, Overloaded
@@ -193,3 +194,26 @@ def test_more_than_one_choice_is_refused() -> None:
 def test_tokens_are_counted_by_rule(text: str, tokens: int) -> None:
     """Four characters, or one CJK character, are a token."""
     assert count_tokens(text) == tokens
+
+
+def test_signals_may_be_asked_for_while_requests_come() -> None:
+    """The event loop takes some while the heartbeat's thread looks."""
+    engine = SyntheticEngine("m", "m", "m#1", SyntheticSpec())
+    later = Sequence(prompt_tokens=1000, output_tokens=1000)
+
+    class Meanwhile(Sequence):
+        @property
+        def context(self) -> int:
+            engine._batch.add(later)
+            return 7
+
+    class Coming:
+        @property
+        def sequence(self) -> Sequence:
+            engine._streams.add(cast("Any", Coming()))
+            return Sequence(prompt_tokens=7, output_tokens=5)
+
+    engine._batch.add(Meanwhile(prompt_tokens=7, output_tokens=5))
+    engine._streams.add(cast("Any", Coming()))
+    told = engine.signals()
+    assert (told.queued_prompt_tokens, told.remaining_tokens) == (7, 5)

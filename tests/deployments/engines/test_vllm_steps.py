@@ -128,3 +128,18 @@ def test_the_last_that_came_are_those_that_wait(waiting: int, queued: int) -> No
     """Prompts count for those; what may still be generated counts for all."""
     states = [state(1000, generated=20), state(100), state(20, most=None), state(7)]
     assert backlog(states, waiting) == (queued, 30 + 50 + 0 + 50)
+
+
+def test_sequences_may_come_while_they_are_counted() -> None:
+    """The event loop adds some while the heartbeat's thread looks."""
+    states: dict[str, Any] = {"first": state(7)}
+
+    class Meanwhile(SimpleNamespace):
+        @property
+        def is_prefilling(self) -> bool:
+            states["later"] = state(1000)
+            return True
+
+    states["second"] = Meanwhile(prompt_len=20, max_tokens_param=50, stats=None)
+    assert backlog(states.values(), 2) == (27, 100)
+    assert len(states) == 3

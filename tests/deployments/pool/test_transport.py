@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
+from weakref import ref
 
 import pytest
 
@@ -80,6 +84,34 @@ async def test_a_full_pool_of_one_says_so_at_once() -> None:
         with pytest.raises(Overloaded):
             await one.answer()
     assert len(a.calls) == 1
+
+
+class Body(dict[str, Any]):
+    """A body that can be looked for."""
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Leave to reference counts what is freed."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("script", [[Invalid("bad")], [b"1", EngineFailed("died")], None])
+async def test_a_failed_request_is_freed_at_once(script: list[Any] | None) -> None:
+    """Its error and the frames that it went through hold neither each other nor the body: bodies may be large."""
+    async with wired(*([Replica("a", script)] if script else []), ready=len(script or [])) as one:
+        body = Body(REQUEST.body)
+        gone = ref(body)
+        with without_collector():
+            with suppress(ServingError):
+                await one.answer(replace(REQUEST, body=body))
+            del body
+            await until(lambda: gone() is None)
 
 
 async def test_a_pool_without_replicas_is_given_up() -> None:

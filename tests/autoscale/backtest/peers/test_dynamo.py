@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from autoscale.backtest.peers.dynamo_load import EasyLoad, SlaLoad, estimate
-from autoscale.backtest.peers.dynamo_throughput import BothLoops, Throughput
+from autoscale.backtest.peers.dynamo_throughput import BothLoops, Throughput, both_loops
 from autoscale.backtest.peers.local_trend import LocalTrend
 from autoscale.fleet import Demand
 from tests.autoscale.backtest.fleets import STEP, asked, finished, loaded
@@ -30,11 +32,23 @@ def test_easy_mode_looks_at_kv_and_queue(loads, expected):
 
 
 def test_does_nothing_while_replicas_come_or_go():
-    """One starts, or one drains."""
+    """One starts, or one is not gone yet."""
     assert asked(EasyLoad(), loaded({"kv_used": 1.5}, starting=1)) == 2
+    assert asked(EasyLoad(), loaded({"kv_used": 1.5}, {"kv_used": 1.5}, target=1)) == 1
+
+
+def test_goes_on_while_a_replica_drains():
+    """Its last streams may take many minutes; it is no worker any more."""
     leaving = loaded({"kv_used": 1.5})
-    leaving = pool(target=1, replicas=(*leaving.replicas, replica("gone", stage="draining")))
-    assert asked(EasyLoad(), leaving) == 1
+    leaving = replace(leaving, replicas=(*leaving.replicas, replica("gone", stage="draining")))
+    assert asked(EasyLoad(), leaving) == 2
+
+
+def test_both_loops_take_their_settings_as_numbers():
+    """Those are what tuning tries; without any the loops are as they come."""
+    tuned = both_loops(sensitivity=0.5, interval_s=60)
+    assert (tuned.load, tuned.throughput.interval_s) == (SlaLoad(sensitivity=0.5), 60)
+    assert (both_loops().load, both_loops().throughput.interval_s) == (SlaLoad(), 180)
 
 
 def test_estimates_what_the_next_prompt_waits_for():

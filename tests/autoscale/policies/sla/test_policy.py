@@ -5,20 +5,21 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoscale.capacity.estimate import Capacity, CapacityEstimator
 from autoscale.capacity.profile import EngineLimits, EngineProfile, StartTimes
 from autoscale.capacity.step_model import StepModel
-from autoscale.fleet import Demand, Fleet, PoolFleet, Slo
+from autoscale.fleet import Demand, Fleet, PoolFleet, ReplicaFleet, Slo
 from autoscale.policies.queue import QueueSpec
 from autoscale.policies.sla.policy import Sla
 from autoscale.policies.sla.spec import SlaSpec
 from autoscale.policy import PoolDecision
-from deployments.totals import LengthTotals
+from deployments.totals import LengthTotals, StepTotals
 from tests.autoscale.builders import fleet, pool
 
 PROFILE = EngineProfile(
@@ -31,6 +32,9 @@ PROFILE = EngineProfile(
 LENGTHS = LengthTotals(
     requests=1e6, prompt_tokens=5e8, output_tokens=1e8, prompt_squared=5e11, output_squared=2e10, prompt_output=5e10
 )
+
+# What a bug elsewhere may leave where a number belongs.
+NONE = cast("Any", None)
 
 
 def fresh(**options: Any) -> Sla:
@@ -188,3 +192,42 @@ def test_a_pool_that_is_late_at_leisure_is_believed_to_be_slower() -> None:
         told = policy.decide(fleet(1e6 + 5 * tick, dense=late)).pools["dense"]
     assert told.numbers["capacity_belief"] < 0.85
     assert told.numbers["capacity_low_rps"] < 0.85 * before * 1.05
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"replicas": (ReplicaFleet(replica="r", stage="ready", since_s=0.0, steps=StepTotals(gram=(NONE,) * 15)),)},
+        {"demand": Demand(arrivals_total=NONE, lengths=LENGTHS)},
+    ],
+)
+def test_a_pool_that_cannot_be_worked_out_costs_no_other_anything(
+    wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is sized without, which is said once, and what it has to say later is learnt anew."""
+    policy, alone, arrived = fresh(), fresh(), 0.0
+    for at in range(30):
+        arrived += 50.0
+        sound = state(arrived)
+        shown = {"dense": state(arrived, **wrong) if 10 <= at < 20 else sound, "moe": sound}
+        told = policy.decide(fleet(1e6 + 5 * at, **shown)).pools
+        assert told["moe"] == alone.decide(fleet(1e6 + 5 * at, moe=sound)).pools["moe"]
+        assert "planned_replicas" not in told["dense"].numbers or not 10 <= at < 20
+    assert "planned_replicas" in told["dense"].numbers
+    assert caplog.text.count("pool=dense") == 1
+
+
+def test_a_number_of_replicas_that_nobody_knows_of_is_planned_on_what_each_does_now() -> None:
+    """The estimator may know nothing of more than there are; that is no division by zero."""
+
+    class Few(CapacityEstimator):
+        def capacity(self, pool: PoolFleet, *, replicas: int = 1) -> Capacity:
+            return super().capacity(pool, replicas=replicas) if replicas <= pool.ready else Capacity()
+
+    policy = fresh()
+    learned = policy._fresh()
+    learned.estimator = Few()
+    policy._pools["dense"] = learned
+    told = last(policy, fleets([30.0] * 20, ready=1))
+    assert told.replicas > 1
+    assert told.numbers["capacity_low_rps"] > 0

@@ -1,0 +1,84 @@
+"""The controller's loops in one process, over a memory of the cluster that a test can take away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from autoscale.controller import fleet_controller, remembered
+from autoscale.controller.fleet_controller import FleetController
+from deployments.canary import CanaryReport, Counts, Rule
+from deployments.signals import GatewaySignals
+
+POOL = {"name": "dense", "application": "a", "deployment": "d", "min_replicas": 1, "max_replicas": 3}
+
+
+class ClusterMemory:
+    """What the cluster keeps, by part; *away* ones cannot be written."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.away: set[str] = set()
+
+    def put(self, key: str, value: str, *, overwrite: bool, namespace: str) -> None:
+        """Keep one part."""
+        if key in self.away:
+            raise ConnectionError(f"{key} is away")
+        self.kept[key] = value.encode()
+
+    def get(self, key: str, *, namespace: str) -> bytes | None:
+        """Return one part."""
+        return self.kept.get(key)
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> ClusterMemory:
+    """Stand in for Ray, whose Serve gives answers that cannot be read."""
+    found = ClusterMemory()
+
+    async def unreadable(*_: Any) -> None:
+        raise KeyError("applications")
+
+    async def uncounted(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(remembered, "_internal_kv_put", found.put)
+    monkeypatch.setattr(remembered, "_internal_kv_get", found.get)
+    monkeypatch.setattr(remembered, "_key", lambda part="configuration": part)
+    monkeypatch.setattr(fleet_controller, "log_to_stderr", lambda: None)
+    monkeypatch.setattr(fleet_controller, "read_served", unreadable)
+    monkeypatch.setattr(fleet_controller, "read_machines", uncounted)
+    return found
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - what is waited for is written by a thread
+            await asyncio.sleep(0.02)
+
+
+async def test_canaries_go_on_while_nothing_can_be_decided(memory: ClusterMemory) -> None:
+    """One that must be rolled back does not wait for Serve; how far it has come is kept."""
+    controller = FleetController()
+    await controller.configure([POOL], {"interval": 0.1})
+    rule = Rule(stages=(0.1, 1.0), hold_each_s=60.0, min_requests=10)
+    report = CanaryReport(id="c0", node="auto", rule=rule, counts=Counts())
+    await controller.report_gateway(GatewaySignals(gateway="g0", at_s=time.time(), pools={}, canaries=(report,)))
+    await eventually(lambda: "canaries" in memory.kept and "c0" in json.loads(memory.kept["canaries"]))
+
+
+async def test_an_order_that_could_not_be_kept_is_kept_later(memory: ClusterMemory) -> None:
+    """Whoever gave it hears of the failure; it stands all the same, and must outlive the process."""
+    controller = FleetController()
+    await controller.configure([POOL], {"interval": 0.1})
+    memory.away = {"steering"}
+    with pytest.raises(ConnectionError, match="steering is away"):
+        await controller.steer_scaling("pin", {"pool": "dense", "replicas": 2, "for_s": 600, "why": "a test"})
+    memory.away = set()
+    await eventually(lambda: json.loads(memory.kept.get("steering", b"{}")).get("pins", {}) != {})
+    assert json.loads(memory.kept["steering"])["pins"]["dense"]["replicas"] == 2
