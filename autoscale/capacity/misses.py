@@ -7,7 +7,13 @@ import math
 from autoscale.capacity.congestion import Congestion, Traffic
 from autoscale.capacity.mix import LengthMix
 from autoscale.capacity.step_model import StepModel
-from autoscale.capacity.tails import gamma_tail, lognormal_excess, lognormal_nodes, lognormal_tail
+from autoscale.capacity.tails import (
+    gamma_tail,
+    lognormal_excess,
+    lognormal_nodes,
+    lognormal_nodes_below,
+    lognormal_tail,
+)
 from autoscale.capacity.work import Work, prefill_costs
 
 # Fitted to simulated engines (``python -m benchmarks.knee_calibration``): how much more than the formulas say a batch's
@@ -27,10 +33,9 @@ def ttft_misses(state: Congestion, step: StepModel, mix: LengthMix, target_s: fl
     longest = _root(per_token, per_square, spare_s)
     missed = lognormal_tail(longest, mix.prompt_mean, mix.prompt_cv)
     if state.wait_s > 0:
-        for prompt, weight in lognormal_nodes(mix.prompt_mean, mix.prompt_cv):
-            if prompt < longest:
-                left_s = spare_s - per_token * prompt - per_square * prompt**2
-                missed += weight * state.busy_share * _waits(state, left_s)
+        for prompt, weight in lognormal_nodes_below(longest, mix.prompt_mean, mix.prompt_cv):
+            left_s = spare_s - per_token * prompt - per_square * prompt**2
+            missed += weight * state.busy_share * _waits(state, left_s)
     return min(1.0, missed + state.room_share)
 
 

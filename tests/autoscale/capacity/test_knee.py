@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autoscale.capacity.knee import knee, work
@@ -44,6 +44,7 @@ def test_a_cached_prompt_is_less_work() -> None:
     st.floats(0.2, 20),
     st.floats(0.03, 0.5),
 )
+@example(slower=1.0546875, which="base_s", ttft_s=0.875, tpot_s=0.5)
 def test_slower_steps_never_carry_more(slower: float, which: str, ttft_s: float, tpot_s: float) -> None:
     """Whatever is slower, and whichever target there is."""
     slo = Slo(ttft_p95_s=ttft_s, tpot_p95_s=tpot_s)
