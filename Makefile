@@ -14,7 +14,7 @@ TORCH  := $(shell grep '^torch==' requirements/cpu.txt)
 BENCH_VENV := .venv-peers
 BENCH_ARGS ?=
 
-.PHONY: bench serve test test-fast test-integration test-e2e test-all lint install install-dev system clean
+.PHONY: bench serve test test-fast test-integration test-e2e test-all search lint install install-dev system clean
 .DELETE_ON_ERROR:
 
 serve: install
@@ -37,6 +37,10 @@ test-e2e: install-dev
 	$(BIN)/pytest -q -m e2e
 
 test-all: test
+
+# Property tests with new random cases, where `make test` takes the same ones every time.
+search: install-dev
+	$(BIN)/pytest -q $(BESIDE) -m "not ray and not e2e" --hypothesis-profile search
 
 install: $(VENV)/.cpu
 install-dev: $(VENV)/.dev
