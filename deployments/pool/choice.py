@@ -9,13 +9,15 @@ from hashlib import blake2b
 SESSION_BLOCKS = 4
 PLACES = 4
 SHARE = 0.5
+PROMPT_PLACES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One replica: calls in flight, how many it takes, and how many leading blocks of the prompt it has seen.
 
-    ``session`` says that it answered this session before.
+    ``unbegun`` of the calls, as far as this gateway knows, have no token yet. ``session`` says that it answered this
+    session before.
     """
 
     replica: str
@@ -23,6 +25,16 @@ class Candidate:
     limit: int
     matched: int = 0
     session: bool = False
+    unbegun: int = 0
+
+    @property
+    def busy(self) -> int:
+        """Return how busy it is, in calls that only decode: a prompt holds all of them up while it is computed.
+
+        By the number of calls alone a replica that has just started would get all that comes until it has as many as
+        the others, and their first tokens would be late.
+        """
+        return self.in_flight + PROMPT_PLACES * self.unbegun
 
     @property
     def warmth(self) -> int:
@@ -44,7 +56,8 @@ def choose(candidates: Sequence[Candidate], key: bytes) -> Candidate:
     if warm:
         best = max(one.warmth for one in warm)
         return min((one for one in warm if one.warmth == best), key=lambda one: (one.in_flight, _rank(one, key)))
-    return min((one for one in able if one.in_flight == least), key=lambda one: _rank(one, key))
+    rest = min(one.busy for one in able)
+    return min((one for one in able if one.busy == rest), key=lambda one: _rank(one, key))
 
 
 def _patience(one: Candidate, least: int) -> int:

@@ -56,6 +56,7 @@ class Link:
         self._pool, self._changed, self._clock = pool, changed, clock
         self._numbers = itertools.count()
         self._calls: dict[int, Outbox] = {}
+        self._unbegun: set[int] = set()
         self._requests: dict[int, str] = {}
         self._outgoing: list[msgspec.Raw] = []
         self._news = asyncio.Event()
@@ -65,6 +66,11 @@ class Link:
     def in_flight(self) -> int:
         """Return the calls at the replica: those of others as it last said, and ours as they are."""
         return self.load.in_flight - self.load.yours + len(self._calls)
+
+    @property
+    def unbegun(self) -> int:
+        """Return our calls of which nothing has come back yet."""
+        return len(self._unbegun)
 
     @property
     def usable(self) -> bool:
@@ -85,12 +91,14 @@ class Link:
         number, inbox = next(self._numbers), Outbox()
         message = packed(call_of(number, request, context, now_s=self._clock()))
         self._calls[number], self._requests[number] = inbox, context.request_id
+        self._unbegun.add(number)
         self._send(message)
         try:
             async for frame in inbox.frames():
                 yield frame
         finally:
             del self._requests[number]
+            self._unbegun.discard(number)
             if self._calls.pop(number, None) is not None:
                 self._send(packed(Cancel(number)))
 
@@ -140,6 +148,7 @@ class Link:
     def _received(self, batch: Batch) -> None:
         before, self.load = self.load, batch.load
         calls = self._calls
+        self._unbegun.difference_update(batch.frames)
         for number, frame in batch.frames.items():
             if (inbox := calls.get(number)) is not None:
                 inbox.put(frame)

@@ -46,6 +46,7 @@ class Picker:
             limit=link.load.limit,
             matched=sent.matched(blocks),
             session=session is not None and sent.knows(session),
+            unbegun=link.unbegun,
         )
 
     def _memory(self, link: Link) -> SentPrompts:

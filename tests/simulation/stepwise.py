@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import deque
 from dataclasses import dataclass, field
 
 from autoscale.capacity.profile import EngineProfile
+from deployments.pool.choice import Candidate, choose
 
 _MASK = 2**64 - 1
 
@@ -25,6 +27,7 @@ class Sequence:
     decoding: bool = False
     first_s: float = math.nan
     last_s: float = math.nan
+    refused: bool = False
 
     @property
     def tokens(self) -> int:
@@ -49,6 +52,10 @@ class Engine:
     @property
     def in_flight(self) -> int:
         return len(self.waiting) + len(self.running)
+
+    @property
+    def unbegun(self) -> int:
+        return sum(one.generated == 0 for one in (*self.waiting, *self.running))
 
     def blocks(self, tokens: int) -> int:
         return -(-tokens // self.profile.limits.block_tokens)
@@ -121,17 +128,18 @@ class Engine:
         return done
 
 
-def serve(profile: EngineProfile, sequences: list[Sequence], replicas: int) -> list[Engine]:
-    """Send *sequences* to the least busy of some engines, and step until all have ended."""
+def serve(profile: EngineProfile, sequences: list[Sequence], replicas: int, limit: int = sys.maxsize) -> list[Engine]:
+    """Send *sequences* to engines that take *limit* each, and step until all have ended that were not refused."""
     engines = [Engine(profile) for _ in range(replicas)]
     coming = deque(sequences)
     while True:
         soonest = min(engines, key=lambda engine: engine.ends_s)
         if coming and coming[0].arrival_s < soonest.ends_s:
             one = coming.popleft()
-            least = min(engine.in_flight for engine in engines)
-            equals = [at for at, engine in enumerate(engines) if engine.in_flight == least]
-            chosen = engines[min(equals, key=lambda at: rank(one.number, at))]
+            chosen = _chosen(engines, one.number, limit)
+            if chosen is None:
+                one.refused = True
+                continue
             chosen.waiting.append(one)
             if not chosen.running:
                 chosen.begin(one.arrival_s)
@@ -139,6 +147,19 @@ def serve(profile: EngineProfile, sequences: list[Sequence], replicas: int) -> l
             soonest.finish()
         else:
             return engines
+
+
+def _chosen(engines: list[Engine], number: int, limit: int) -> Engine | None:
+    """Choose as a gateway does, but among equals by the simulator's rank; None where even the choice is full."""
+    candidates = [
+        Candidate(replica=str(at), in_flight=engine.in_flight, limit=limit, unbegun=engine.unbegun)
+        for at, engine in enumerate(engines)
+    ]
+    best = choose(candidates, key=b"")
+    if best.in_flight >= limit:
+        return None
+    equals = [at for at, one in enumerate(candidates) if one.busy == best.busy and one.in_flight < limit]
+    return engines[min(equals, key=lambda at: rank(number, at))]
 
 
 def rank(number: int, replica: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,12 @@ def _feed(sequences: list[Sequence]) -> Feed:
     )  # fmt: skip
 
 
-def _run(engine: Any, sequences: list[Sequence], replicas: int, *, looks: int = 0) -> tuple[Any, Any, Any]:
+def _run(
+    engine: Any, sequences: list[Sequence], replicas: int, *, looks: int = 0, max_waiting: int | None = None
+) -> tuple[Any, Any, Any]:
     results, windows = np.zeros(1, RESULT), np.zeros((1, 4096, 2), np.int64)
     results["ttft_s"], results["tpot_s"] = 0.5, 0.02
-    record = engine_record(engine, ttft_s=0.5, tpot_s=0.02, routing_s=0.0, most_output=64, max_waiting=None)
+    record = engine_record(engine, ttft_s=0.5, tpot_s=0.02, routing_s=0.0, most_output=64, max_waiting=max_waiting)
     engines = Engines(record, results, 60.0, seed=0)
     live = [engines.add(0.0) for _ in range(replicas)]
     engines.route_to(live, 0.0)
@@ -62,9 +65,11 @@ def _bins(values: list[float]) -> list[int]:
 
 
 def _check(result: Any, rows: Any, known: Any, plain: list[Engine], sequences: list[Sequence]) -> None:
-    ttfts = [one.first_s - one.arrival_s for one in sequences]
-    tpots = [(one.last_s - one.first_s) / (one.output - 1) if one.output > 1 else 0.0 for one in sequences]
-    assert result["answered"] == len(sequences)
+    answered = [one for one in sequences if not one.refused]
+    ttfts = [one.first_s - one.arrival_s for one in answered]
+    tpots = [(one.last_s - one.first_s) / (one.output - 1) if one.output > 1 else 0.0 for one in answered]
+    assert result["answered"] == len(answered)
+    assert result["refused"] == known[reading.REFUSED] == len(sequences) - len(answered)
     assert result["ttft_sum_s"] == pytest.approx(sum(ttfts), rel=1e-9)
     assert result["tpot_sum_s"] == pytest.approx(sum(tpots), rel=1e-9)
     assert result["within"] == sum(a <= 0.5 and b <= 0.02 for a, b in zip(ttfts, tpots, strict=True))
@@ -81,12 +86,68 @@ def _check(result: Any, rows: Any, known: Any, plain: list[Engine], sequences: l
     seed=st.integers(0, 2**32 - 1), rate=st.sampled_from([1.0, 10.0, 50.0, 400.0]), slots=st.integers(1, 12),
     batched=st.integers(8, 300), block=st.sampled_from([1, 4, 16]), room=st.floats(1.0, 6.0),
     replicas=st.integers(1, 3), looks=st.sampled_from([0, 40]),
+    max_waiting=st.sampled_from([None, 0, 2, 10]),
 )  # fmt: skip
-def test_jumps_equal_single_steps(seed, rate, slots, batched, block, room, replicas, looks):
-    """Latencies, preemptions and totals agree whatever is scarce, and looking in between changes nothing."""
+def test_jumps_equal_single_steps(seed, rate, slots, batched, block, room, replicas, looks, max_waiting):
+    """Latencies, refusals, preemptions and totals agree whatever is scarce, and looking in between changes nothing."""
     sequences = _sequences(seed, count=40, rate=rate, prompt=150, output=60)
     longest = max(one.prompt + one.output for one in sequences)
     engine = profile(slots=slots, batched=batched, kv=int(room * (longest + block)), block=block)
-    plain = serve(engine, sequences, replicas)
-    result, rows, known = _run(engine, [*sequences], replicas, looks=looks)
+    limit = sys.maxsize if max_waiting is None else slots + max_waiting
+    plain = serve(engine, sequences, replicas, limit)
+    result, rows, known = _run(engine, [*sequences], replicas, looks=looks, max_waiting=max_waiting)
     _check(result, rows, known, plain, sequences)
+
+
+def _sent(*requests: tuple[float, int, int]) -> list[Sequence]:
+    return [
+        Sequence(number=at, arrival_s=arrival_s, prompt=prompt, output=output, cached=0)
+        for at, (arrival_s, prompt, output) in enumerate(requests)
+    ]
+
+
+def test_a_full_replica_is_left_out_though_it_is_the_least_busy():
+    """Two streams fill one replica, a long prompt makes the other busier: that one still takes what comes."""
+    engine = profile(slots=2, batched=64, kv=4_000)
+    sequences = _sent((0.0, 8, 60), (0.1, 3_000, 5), (0.2, 8, 60), (0.3, 8, 5))
+    plain = serve(engine, sequences, 2, limit=2)
+    assert not any(one.refused for one in sequences)
+    result, rows, known = _run(engine, sequences, 2, max_waiting=0)
+    _check(result, rows, known, plain, sequences)
+
+
+def _five_and_four(*later_s: float) -> tuple[Engines, Any, Feed, list[int]]:
+    """Return three replicas at 0.5 s, with five streams under way, four and none; requests come *later_s*."""
+    record = engine_record(profile(), ttft_s=0.5, tpot_s=0.02, routing_s=0.0, most_output=200, max_waiting=None)
+    engines, windows = Engines(record, np.zeros(1, RESULT), 60.0, seed=0), np.zeros((1, 4096, 2), np.int64)
+    times_s = (*(0.01 * at for at in range(9)), *later_s)
+    feed = _feed(_sent(*[(at_s, 30, 200) for at_s in times_s]))
+    five, four, none = (engines.add(0.0) for _ in range(3))
+    engines.route_to([five], 0.0)
+    engines.run(feed, windows, 0.045)
+    engines.route_to([four], 0.045)
+    engines.run(feed, windows, 0.5)
+    return engines, windows, feed, [five, four, none]
+
+
+def test_what_is_sent_again_weighs_as_a_prompt_until_its_next_token():
+    """A replica with four streams of a lost one is busier than one with five of its own, and soon no more."""
+    engines, windows, feed, (five, four, none) = _five_and_four(0.5001, 1.0)
+    engines.empty(four, 0.5, cut=False)
+    engines.route_to([none], 0.5)
+    engines.route_to([five, none], 0.5)
+    engines.run(feed, windows, 0.5001)
+    assert (engines.in_flight_at(five), engines.in_flight_at(none)) == (6, 4)
+    engines.run(feed, windows, 1.0)
+    assert (engines.in_flight_at(five), engines.in_flight_at(none)) == (6, 5)
+
+
+def test_a_replica_that_was_emptied_is_not_busy():
+    """Prompts that left it with its loss weigh nothing there any more."""
+    engines, windows, feed, (five, four, none) = _five_and_four(0.5001)
+    for lost, heir in ((four, none), (none, four)):
+        engines.empty(lost, 0.5, cut=False)
+        engines.route_to([heir], 0.5)
+    engines.route_to([five, none], 0.5)
+    engines.run(feed, windows, 0.5001)
+    assert (engines.in_flight_at(five), engines.in_flight_at(none)) == (5, 1)

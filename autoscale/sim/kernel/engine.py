@@ -118,6 +118,8 @@ def _emit_first(
     one.promised -= 1
     if request.generated == 1:
         first_token(pool, engine, request, at_s)
+    if request.finish_step == NONE:
+        one.unbegun -= 1
     if request.generated >= request.output:
         one.free += blocks(request.computed, engine)
         _leave(pool, one, requests, engine, results, windows, window_s, slot, at_s)

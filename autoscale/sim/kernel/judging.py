@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from autoscale.sim.kernel.records import BIN_FROM_S, BIN_RATIO, BINS, LATENCIES
+from autoscale.sim.kernel.records import BIN_FROM_S, BIN_RATIO, BINS, LATENCIES, LENGTH_SUMS
 from deployments.signals import LATENCY_BOUNDS_S
+from deployments.totals import BINS_A_DOUBLING, LENGTH_BINS
 
 _BOUNDS_S = np.array(LATENCY_BOUNDS_S)
 _PER_LOG = 1.0 / math.log(BIN_RATIO)
@@ -71,7 +72,7 @@ def finished(pool: Any, engine: Any, request: Any, results: Any, windows: Any, w
 
 @njit
 def _add_lengths(lengths: Any, prompt: float, cached: float, output: float) -> None:
-    """Add in the order of the fields of ``LengthTotals``."""
+    """Add in the order of the fields of ``LengthTotals``, histograms behind the sums."""
     lengths[0] += 1.0
     lengths[1] += prompt
     lengths[2] += cached
@@ -79,3 +80,11 @@ def _add_lengths(lengths: Any, prompt: float, cached: float, output: float) -> N
     lengths[4] += prompt * prompt
     lengths[5] += output * output
     lengths[6] += prompt * output
+    lengths[LENGTH_SUMS + _length_bin(prompt)] += 1.0
+    lengths[LENGTH_SUMS + LENGTH_BINS + _length_bin(output)] += 1.0
+
+
+@njit
+def _length_bin(tokens: float) -> int:
+    """Return what ``length_bin`` does."""
+    return min(LENGTH_BINS - 1, int(BINS_A_DOUBLING * math.log2(tokens))) if tokens > 1.0 else 0

@@ -33,7 +33,7 @@ def empty(
         _go(pool, requests, results, cut, slot)
     while one.waiting:
         _go(pool, requests, results, cut, next_waiting(one, requests))
-    one.in_flight, one.promised, one.steps, one.idle_s = 0, 0, 0, at_s
+    one.in_flight, one.unbegun, one.promised, one.steps, one.idle_s = 0, 0, 0, 0, at_s
     unschedule(pool, events, replicas, which)
 
 

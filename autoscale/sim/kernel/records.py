@@ -5,19 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from deployments.signals import LATENCY_BOUNDS_S
-from deployments.totals import STEP_FEATURES, LengthTotals, StepTotals
+from deployments.totals import LENGTH_BINS, STEP_FEATURES, StepTotals
 
 NONE = -1
 GRAM = len(StepTotals().gram)
 LATENCIES = len(LATENCY_BOUNDS_S) + 1
-LENGTHS = len(LengthTotals.__slots__)
+# The sums of ``LengthTotals``, and its two histograms behind them.
+LENGTH_SUMS = 7
+LENGTHS = LENGTH_SUMS + 2 * LENGTH_BINS
 # Bins of 2 % from 10 us on reach 10,000 s.
 BIN_FROM_S = 1e-5
 BIN_RATIO = 1.02
 BINS = 1050
 
 # A request that has been sent and not finished. ``next`` and ``previous`` link it into a queue or into the running
-# set. While it decodes, ``generated`` follows from ``finish_step``, the step of its replica that makes its last token.
+# set. While it decodes, ``generated`` follows from ``finish_step``, the step of its replica that makes its last token;
+# that is NONE until the replica has made a token for it.
 REQUEST = np.dtype(
     [
         ("arrival_s", "f8"), ("first_s", "f8"), ("finish_step", "i8"), ("number", "i8"),
@@ -30,7 +33,8 @@ REQUEST = np.dtype(
 # An engine. A segment is a number of steps with the same sequences in them; the first began at ``began_s`` as step
 # ``step`` and the last ends at ``ends_s``. ``decoding`` sequences hold ``kv`` tokens between them. ``fresh`` sequences
 # at the end of the running set get the first token after a prefill when the segment ends. ``place`` is where the
-# replica stands in the heap of events, ``idle_s`` when it last became empty.
+# replica stands in the heap of events, ``idle_s`` when it last became empty. ``unbegun`` of the requests ``in_flight``
+# have had no token from this replica: preempted ones may have had some.
 REPLICA = np.dtype(
     [
         ("began_s", "f8"), ("ends_s", "f8"), ("chance", "f8"), ("flat_s", "f8"), ("idle_s", "f8"),
@@ -39,7 +43,7 @@ REPLICA = np.dtype(
         ("step", "i8"), ("steps", "i8"), ("decoding", "i8"), ("kv", "i8"), ("free", "i8"), ("fresh", "i8"),
         ("running", "i8"), ("run_head", "i8"), ("run_tail", "i8"), ("partial", "i8"),
         ("waiting", "i8"), ("wait_head", "i8"), ("wait_tail", "i8"), ("in_flight", "i8"), ("place", "i8"),
-        ("queued_prompt", "i8"), ("promised", "i8"), ("answered", "i8"),
+        ("queued_prompt", "i8"), ("promised", "i8"), ("answered", "i8"), ("unbegun", "i8"),
     ],
     align=True,
 )  # fmt: skip

@@ -14,19 +14,28 @@ from autoscale.sim.kernel.events import schedule
 from autoscale.sim.kernel.queues import wait_last
 from autoscale.sim.kernel.records import NONE
 
+# As ``PROMPT_PLACES`` of the rule.
+_PROMPT_PLACES = 16
+
 
 @njit
-def choose(pool: Any, ready: Any, replicas: Any, number: int) -> int:
-    """Return the ready replica with the fewest calls in flight; among equals the request's number decides."""
+def choose(pool: Any, ready: Any, replicas: Any, limit: int, number: int) -> int:
+    """Return the least busy ready replica that is not full, or NONE; among equals the request's number decides.
+
+    A call without a token weighs as much as that many that decode.
+    """
     best, least, best_rank = NONE, 0, np.uint64(0)
     for at in range(pool.ready):
         which = ready[at]
-        in_flight = replicas[which].in_flight
-        if best != NONE and in_flight > least:
+        one = replicas[which]
+        if one.in_flight >= limit:
+            continue
+        busy = one.in_flight + _PROMPT_PLACES * one.unbegun
+        if best != NONE and busy > least:
             continue
         rank = mixed(np.uint64(number) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(which))
-        if best == NONE or in_flight < least or rank < best_rank:
-            best, least, best_rank = which, in_flight, rank
+        if best == NONE or busy < least or rank < best_rank:
+            best, least, best_rank = which, busy, rank
     return best
 
 
@@ -35,14 +44,16 @@ def send(
     pool: Any, replicas: Any, ready: Any, events: Any, requests: Any, heaps: Any, crossings: Any, engine: Any,
     results: Any, slot: int, at_s: float,
 ) -> None:  # fmt: skip
-    """Give a request to a replica, which takes it up with its next step; one that is full refuses it."""
+    """Give a request to a replica, which takes it up with its next step; refuse it where all are full."""
     request = requests[slot]
-    which = choose(pool, ready, replicas, request.number)
-    one = replicas[which]
-    if one.in_flight >= engine.limit:
+    which = choose(pool, ready, replicas, engine.limit, request.number)
+    if which == NONE:
         refuse(pool, requests, results, slot)
         return
+    one = replicas[which]
     one.in_flight += 1
+    one.unbegun += 1
+    request.finish_step = NONE
     one.promised += max(engine.most_output, request.output) - request.generated
     wait_last(one, requests, slot)
     if one.running == 0:

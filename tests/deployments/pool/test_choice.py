@@ -31,6 +31,17 @@ def test_nothing_known_goes_to_the_least_busy() -> None:
     assert choose([replica("a", 3), replica("b", 1), replica("c", 2)], b"k").replica == "b"
 
 
+def test_a_new_replica_does_not_get_everything_at_once() -> None:
+    """Beside three with fifty streams each it computes three prompts at a time, not fifty."""
+    others, begun = [replica(name, 50, limit=200) for name in "abc"], 0
+    for at in range(20):
+        new = Candidate(replica="new", in_flight=begun, unbegun=begun, limit=200)
+        begun += choose([*others, new], str(at).encode()).replica == "new"
+    assert begun == 3
+    served = Candidate(replica="new", in_flight=begun, limit=200)
+    assert choose([*others, served], b"k").replica == "new"  # once those have their first tokens it gets more
+
+
 def test_a_warm_replica_is_worth_a_short_queue() -> None:
     """Eight blocks of prefill are worth a place or two."""
     assert choose([replica("a", 2, 8), replica("b", 0)], b"k").replica == "a"
