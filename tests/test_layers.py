@@ -65,7 +65,8 @@ def banned(where: str, used: Import) -> bool:
         return _banned_in_deployments(where, used)
     if package == "autoscale":
         return _banned_in_autoscale(where, used)
-    return used.top == "vllm" or (used.top == "ray" and where not in {"cluster/app.py", "cluster/lifecycle.py"})
+    with_ray = where == "cluster/app.py" or where.startswith("cluster/lifecycle/")
+    return used.top == "vllm" or (used.top == "ray" and not with_ray)
 
 
 def _banned_in_deployments(where: str, used: Import) -> bool:
@@ -135,6 +136,7 @@ PLANTED = [
     ("autoscale/policies/queue.py", "def f():\n    import ray"),
     ("autoscale/controller/loop.py", "from cluster import plan"),
     ("autoscale/controller/loop.py", "from autoscale.sim.world import simulate"),
+    ("autoscale/controller/knee_process.py", "def f():\n    from autoscale.sim.knee import SIMULATED"),
     ("autoscale/sim/world.py", "from numba import njit"),
     ("cluster/resolve.py", "def f():\n    import ray"),
     ("cluster/resolve.py", "from importlib import import_module\nx = import_module('ray.serve')"),

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from cluster.changes import Change, changes
 from cluster.commands.problems_shown import plan_or_exit
-from cluster.lifecycle import AttachedCluster, attached
+from cluster.lifecycle.attached import AttachedCluster, attached
 from cluster.machine import this_machine
 from cluster.memory import shortage
 from cluster.obstacles import CannotServeError

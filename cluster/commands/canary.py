@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cluster.lifecycle import attached, fleet_status, steer_canary
+from cluster.lifecycle.attached import attached
+from cluster.lifecycle.fleet import fleet_status, steer_canary
 from cluster.obstacles import CannotServeError
 from cluster.run_state import state_dir
 from deployments.strict import nearest

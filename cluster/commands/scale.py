@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from autoscale.controller.explanation import explanation, overview
-from cluster.lifecycle import attached, fleet_status, steer_scaling
+from cluster.lifecycle.attached import attached
+from cluster.lifecycle.fleet import fleet_status, steer_scaling
 from cluster.obstacles import CannotServeError
 from cluster.run_state import state_dir
 from cluster.scale_page import explained, listed

@@ -13,7 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from cluster.commands.problems_shown import plan_or_exit
-from cluster.lifecycle import answers, deploy, deployment_failures, fleet_status, local_cluster, take_down
+from cluster.lifecycle.deployment import answers, deploy, deployment_failures
+from cluster.lifecycle.fleet import fleet_status
+from cluster.lifecycle.local_cluster import local_cluster
+from cluster.lifecycle.take_down import take_down
 from cluster.machine import this_machine
 from cluster.obstacles import CannotServeError, refuse_obstacles
 from cluster.plan import Plan

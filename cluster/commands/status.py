@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from cluster.lifecycle import attached, fleet_status
+from cluster.lifecycle.attached import attached
+from cluster.lifecycle.fleet import fleet_status
 from cluster.obstacles import CannotServeError
 from cluster.run_state import state_dir
 from cluster.status_page import render_status

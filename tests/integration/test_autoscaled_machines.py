@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cluster.lifecycle import answers
+from cluster.lifecycle.deployment import answers
 from tests.autoscaled import Autoscaled, autoscaled
 from tests.crowd import crowd
 from tests.integration.cluster import eventually
+from tests.integration.two_machines import two_machines
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
 CPUS = 2
-CONFIG: dict[str, Any] = {
-    "models": {
-        "dense": {
-            "family": "dense",
-            "source": "synthetic",
-            "runtime": "synthetic",
-            "synthetic": {"slots": 8, "step": {"base_ms": 25}},
-            "resources": {"cpus": CPUS},  # a replica fills a machine
-            "replicas": {"min": 1, "max": 2},
-            "max_waiting": 200,
-        }
-    },
-    "autoscale": {"policy": "queue", "hold": {"down": "3s"}, "queue": {"target_utilization": 0.6}},
-}
 
 
 def test_machines_come_with_replicas_and_go_after_them(tmp_path: Path) -> None:
     """From no machine to one and two, and back to one; nobody is refused, and no answer is cut."""
-    with autoscaled(CONFIG, tmp_path, cpus=CPUS, most=2) as one:
+    with autoscaled(two_machines(CPUS), tmp_path, cpus=CPUS, most=2) as one:
         _becomes(one, (1, 1), within_s=70)
         eventually(lambda: answers(one.url), bool, within_s=20)
         with crowd(one.url, "dense", clients=8) as clients:

@@ -15,6 +15,7 @@ import pytest
 from cluster.machine import this_machine
 from tests.crowd import Crowd, crowd
 from tests.integration.cluster import eventually
+from tests.integration.two_machines import two_machines
 from tests.machines import machine
 from tests.serving import Serving, serving, until
 
@@ -22,26 +23,11 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
 CPUS = int(this_machine().cpus)
 CLIENTS = 8
-CONFIG: dict[str, Any] = {
-    "models": {
-        "dense": {
-            "family": "dense",
-            "source": "synthetic",
-            "runtime": "synthetic",
-            "synthetic": {"slots": 8, "step": {"base_ms": 25}},
-            "resources": {"cpus": CPUS},  # a replica fills a machine
-            "replicas": {"min": 1, "max": 2},
-            "max_waiting": 200,
-        }
-    },
-    "gateway": {"replicas": 2},
-    "autoscale": {"policy": "queue", "hold": {"down": "5s"}, "queue": {"target_utilization": 0.6}},
-}
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(CONFIG, tmp_path_factory.mktemp("machines"), ready_within_s=120) as one:
+    with serving(two_machines(CPUS), tmp_path_factory.mktemp("machines"), ready_within_s=120) as one:
         yield one
 
 

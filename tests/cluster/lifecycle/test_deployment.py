@@ -7,7 +7,7 @@ import ray
 from ray import serve
 from ray.serve.exceptions import RayServeException
 
-from cluster.lifecycle import deployment_failures
+from cluster.lifecycle.deployment import deployment_failures
 from cluster.obstacles import CannotServeError
 
 

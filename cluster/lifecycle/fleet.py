@@ -1,0 +1,53 @@
+"""What the fleet controller of the cluster that this process is connected to says, and is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.obstacles import CannotServeError
+
+
+def fleet_status(deadline_s: float = 5.0) -> dict[str, Any]:
+    """Return the controller's status.
+
+    Raises CannotServeError when the controller does not answer in time.
+    """
+    status: dict[str, Any] = _asked("status", deadline_s=deadline_s)
+    return status
+
+
+def steer_canary(node: str, action: str, deadline_s: float = 15.0) -> None:
+    """Have a canary held, resumed, promoted, rolled back or restarted.
+
+    Raises CannotServeError when there is no such canary, when it cannot be done now, or when nobody answers in time.
+    """
+    _ordered("steer_canary", node, action, deadline_s=deadline_s)
+
+
+def steer_scaling(action: str, fields: Mapping[str, Any], deadline_s: float = 15.0) -> None:
+    """Have a proposal approved or rejected, or a pool pinned or unpinned.
+
+    Raises CannotServeError when the controller refuses, or does not answer in time.
+    """
+    _ordered("steer_scaling", action, dict(fields), deadline_s=deadline_s)
+
+
+def _ordered(method: str, *given: Any, deadline_s: float) -> None:
+    refused: str = _asked(method, *given, deadline_s=deadline_s)
+    if refused:
+        raise CannotServeError(f"{refused}.")
+
+
+def _asked(method: str, *given: Any, deadline_s: float) -> Any:
+    import ray  # noqa: PLC0415
+
+    from cluster.app import CONTROLLER  # noqa: PLC0415
+
+    try:
+        controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
+        return ray.get(getattr(controller, method).remote(*given), timeout=deadline_s)
+    except (ray.exceptions.RayError, ValueError) as error:
+        raise CannotServeError(
+            "the fleet controller does not answer: it restarts by itself within seconds; try again."
+        ) from error
