@@ -9,6 +9,7 @@ from typing import Any
 
 from autoscale.capacity.profile import EngineProfile
 from cluster.checks.adapters import misfit
+from cluster.checks.classes import unclassed
 from cluster.checks.composition import unmet
 from cluster.checks.drain import too_short
 from cluster.checks.engine import ill_equipped
@@ -94,6 +95,7 @@ def _contradictions(parts: Parts, nodes: Sequence[Machine], look: Look) -> Itera
     yield from unmet(parts)
     yield from uncallable(parts)
     yield from misplaced(parts)
+    yield from unclassed(parts)
 
 
 def _placeable(parts: Parts, nodes: Sequence[Machine]) -> dict[str, ModelSpec]:

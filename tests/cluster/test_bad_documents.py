@@ -372,7 +372,7 @@ autoscale:
     dense: {policy: {cost-ceiling: {of: queue}, queue: {}}}
 """,
         [
-            "autoscale.policy.max[0]: \"quue\" is not a kind of policy; did you mean queue? known: bounds, cost-ceiling, error-budget, hold-down, hold-up, kv, max, ongoing-requests, python, queue, queue-drain, schedule, sla, step-limit",
+            "autoscale.policy.max[0]: \"quue\" is not a kind of policy; did you mean queue? known: bounds, cost-ceiling, error-budget, forecast, hold-down, hold-up, kv, max, ongoing-requests, python, queue, queue-drain, schedule, sla, step-limit",
             "autoscale.policy.max[1].hold-down.of.kv.target: \"160%\" is not a share between 0% and 100%, such as 5% or 0.05",
             "autoscale.pools.dens: \"dens\" is not a model that engines here serve; did you mean dense? known: dense",
             "autoscale.pools.dense.policy: {\"cost-ceiling\": {\"of\": \"queue\"}, \"queue\": {}} has 2 kinds: cost-ceiling, queue; keep one",

@@ -19,6 +19,7 @@ from deployments.graph.node import Node
 from deployments.graph.predicates import holds
 from deployments.graph.subject import Subject
 from deployments.graph.wiring import Wiring
+from deployments.nodes.brown_out.cap import capped, lower_limit
 from deployments.nodes.brown_out.moved import Moved, moved_name
 from deployments.nodes.brown_out.spec import BrownOutSpec
 from deployments.nodes.split.hash import unit
@@ -29,6 +30,8 @@ from deployments.request import Context, Frame, Request
 # What a client sends to have nobody stand in, and how it is told that somebody did.
 HEADER, NEVER = "x-tercet-brown-out", "never"
 _NOTE = HEADER.removeprefix("x-tercet-")
+# How a client is told that its answer may have fewer tokens than it allowed.
+_CAPPED = "brown-out-max-tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +44,17 @@ class BrownOut:
 
     async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Stream the answer of whoever's turn it is."""
-        pool, branch = self.spec.brown_out, context.enter(self.name)
-        stand_in = self._stand_in(request, context)
+        pool, branch, share = self.spec.brown_out, context.enter(self.name), self._share()
+        stand_in = self._stand_in(request, context, share)
+        limit = lower_limit(self.spec.cap, request, context) if share else None
+        request = capped(request, limit)
         if stand_in is not None:
             committed = False
             try:
                 async with aclosing(self._stood_in(stand_in, request, branch)) as frames:
                     async for frame in frames:
                         committed = committed or bool(frame.data)
-                        yield frame
+                        yield self._told(frame, limit)
             except ServingError as error:
                 if committed or context.deadline_s <= self.wiring.clock():
                     raise
@@ -60,7 +65,7 @@ class BrownOut:
         with self.wiring.edge(self.name, pool):
             async with closing(self.wiring.node(pool)(request, branch)) as frames:
                 async for frame in frames:
-                    yield frame
+                    yield self._told(frame, limit)
 
     async def _stood_in(self, stand_in: str, request: Request, context: Context) -> AsyncGenerator[Frame]:
         with self.wiring.edge(self.name, stand_in):
@@ -70,10 +75,16 @@ class BrownOut:
                         self._answered(stand_in, context)
                     yield noted(frame, _NOTE, f"{self.name}={stand_in}")
 
-    def _stand_in(self, request: Request, context: Context) -> str | None:
+    def _told(self, frame: Frame, limit: int | None) -> Frame:
+        return frame if limit is None or frame.head is None else noted(frame, _CAPPED, f"{self.name}={limit}")
+
+    def _share(self) -> float:
+        view = self.wiring.fleet()
+        return view.brown_out.get(split_name(self.spec.brown_out)[0], 0.0) if view is not None else 0.0
+
+    def _stand_in(self, request: Request, context: Context, share: float) -> str | None:
         """Return who answers instead of the pool, None where nobody should or can."""
         view, pool = self.wiring.fleet(), split_name(self.spec.brown_out)[0]
-        share = view.brown_out.get(pool, 0.0) if view is not None else 0.0
         if view is None or not share or not movable(self.spec, request, context):
             return None
         if unit("brown-out", pool, sticky_key(self.spec.sticky, request, context)[1]) >= share:
@@ -106,12 +117,15 @@ def movable(spec: BrownOutSpec, request: Request, context: Context) -> bool:
 def plan(spec: BrownOutSpec, subject: Subject) -> Plan:
     """Say who would stand in; whether anybody does only a running cluster knows."""
     pool, others = spec.brown_out, ", ".join(spec.to)
+    limit = lower_limit(spec.cap, subject.request, subject.context)
+    shorter = () if limit is None else (f"class {subject.context.group} has at most {limit} tokens meanwhile",)
     if not movable(spec, subject.request, subject.context):
-        return Plan(order=(pool,), why=(f"stays with {pool}, whatever the fleet controller says",))
+        return Plan(order=(pool,), why=(f"stays with {pool}, whatever the fleet controller says", *shorter))
     dealt, key = sticky_key(spec.sticky, subject.request, subject.context)
     at = 100 * unit("brown-out", split_name(pool)[0], key)
     why = f"while {pool} is short of capacity {others} stands in for a share of its requests"
-    return Plan(order=(pool, *spec.to), why=(why, f"by {dealt} {key!r} this one moves at shares above {at:.3g} %"))
+    moves = f"by {dealt} {key!r} this one moves at shares above {at:.3g} %"
+    return Plan(order=(pool, *spec.to), why=(why, moves, *shorter))
 
 
 def build(name: str, spec: BrownOutSpec, wiring: Wiring) -> Node:

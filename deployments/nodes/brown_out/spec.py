@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import InitErrorDetails
 
 from deployments.graph.capability import Capabilities
 from deployments.graph.kind import KindSpec
 from deployments.graph.when import When
 from deployments.nodes.split.key import Sticky
-from deployments.strict import Loc, fail, problem
+from deployments.strict import Loc, Strict, fail, not_empty, problem
 
 
 def _as_list(value: Any) -> Any:
@@ -22,11 +22,22 @@ def _as_list(value: Any) -> Any:
 Names = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_list)]
 
 
+class CapSpec(Strict):
+    """While a share is moved, answers to these ``classes`` of an admission have at most ``max_tokens`` tokens.
+
+    Keep it below the context of every model that may answer: engines refuse a limit that no answer could reach.
+    """
+
+    max_tokens: int = Field(strict=True, ge=1)
+    classes: Annotated[Names, AfterValidator(not_empty)]
+
+
 class BrownOutSpec(KindSpec):
     """A pool, and who stands in for it, the best first, while its capacity is late.
 
     A configuration need not say ``to`` where models say whom they stand in for. Requests for which ``unless`` holds,
-    and those of the classes of an admission in ``keep_classes``, stay with the pool.
+    and those of the classes of an admission in ``keep_classes``, stay with the pool. With a ``cap`` best effort becomes
+    shorter meanwhile, whoever answers.
     """
 
     brown_out: str = Field(alias="brown-out", min_length=1)
@@ -34,6 +45,7 @@ class BrownOutSpec(KindSpec):
     sticky: Sticky = "session"
     unless: When | None = None
     keep_classes: Names = ()
+    cap: CapSpec | None = None
 
     @model_validator(mode="after")
     def _somebody_stands_in(self) -> Self:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from deployments.graph import limits
+from deployments.graph.limits import FIELDS
 from deployments.graph.texts import Said, texts, with_text
 from deployments.graph.tokens import estimate_tokens
 from deployments.nodes.longform.words import edges
-from deployments.request import Endpoint, Request
+from deployments.request import Request
 
 MAX_QUESTION_CHARS = 600
 
-_LIMITS: Mapping[Endpoint, tuple[str, ...]] = {
-    "chat": ("max_completion_tokens", "max_tokens"),
-    "completion": ("max_tokens",),
-    "responses": ("max_output_tokens",),
-    "messages": ("max_tokens",),
-}
 # A draft is text for another model: nothing that only clients have a use for.
 _FOR_CLIENTS = frozenset({
     "background", "best_of", "echo", "functions", "logprobs", "n", "prompt_logprobs", "return_token_ids", "store",
@@ -43,7 +38,7 @@ class Source:
 
 def source_of(request: Request) -> Source | None:
     """Return the longest text of what generates an answer; None where there is none, or it is no text."""
-    said = texts(request) if request.endpoint in _LIMITS else []
+    said = texts(request) if request.endpoint in FIELDS else []
     if not said:
         return None
     counts = [estimate_tokens(one.text) for one in said]
@@ -70,16 +65,13 @@ def choices(request: Request) -> int:
 
 def limit_of(request: Request, most: int) -> int:
     """Return the most tokens of one answer: the client's limit, but no more than *most*."""
-    given = [value for field in _LIMITS[request.endpoint] if (value := request.body.get(field)) is not None]
-    return min(given[0], most) if given else most
+    given = limits.limit_of(request)
+    return most if given is None else min(given, most)
 
 
 def rewritten(request: Request, source: Source, text: str, *, tokens: int) -> Request:
     """Return *request* with *text* for the source, and answers of at most *tokens* tokens."""
-    fields = _LIMITS[request.endpoint]
-    body = with_text(request.body, source.said.place, text)
-    field = next((name for name in fields if body.get(name) is not None), fields[0])
-    return replace(request, body={**body, field: tokens})
+    return limits.limited(replace(request, body=with_text(request.body, source.said.place, text)), tokens)
 
 
 def draft_of(request: Request) -> Request:
