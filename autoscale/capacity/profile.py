@@ -37,7 +37,8 @@ class StartTimes:
 class EngineProfile:
     """One engine: step times with the share of them that the model leaves to chance, sizes and starts.
 
-    ``noise`` is the standard deviation of a step's time around the model's, as a share of it.
+    ``noise`` is the standard deviation of a step's time around the model's, as a share of it. ``entry_s`` is what the
+    engine's front adds to every time to first token: taking a request in, and handing the token of a step out.
     """
 
     model: str
@@ -45,4 +46,5 @@ class EngineProfile:
     step: StepModel
     limits: EngineLimits
     noise: float = 0.0
+    entry_s: float = 0.0
     starts: StartTimes = field(default_factory=StartTimes)

@@ -56,13 +56,17 @@ class StartsSection(_Section):
 
 
 class ProfileFile(_Section):
-    """One profile; ``source`` says where its figures are from: a command, or a publication."""
+    """One profile; ``source`` says where its figures are from: a command, or a publication.
+
+    For ``noise`` and ``entry_ms`` see ``EngineProfile``.
+    """
 
     model: Annotated[str, Field(min_length=1, max_length=500)]
     hardware: Annotated[str, Field(min_length=1, max_length=200)]
     source: Annotated[str, Field(max_length=2000)] = ""
     step: StepSection
     noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    entry_ms: NotNegative = 0.0
     limits: LimitsSection = LimitsSection()
     starts: StartsSection = StartsSection()
 
@@ -115,6 +119,7 @@ def _profile(found: ProfileFile) -> EngineProfile:
         ),
         limits=EngineLimits(**limits.model_dump()),
         noise=found.noise,
+        entry_s=found.entry_ms / 1e3,
         starts=StartTimes(median_s=starts.median, sigma=starts.sigma, failure_share=starts.failure_share),
     )
 
@@ -133,6 +138,7 @@ def _file(profile: EngineProfile, source: str) -> ProfileFile:
             kv_token_ns=_four(1e9 * step.kv_token_s),
         ),
         noise=_four(profile.noise),
+        entry_ms=_four(1e3 * profile.entry_s),
         limits=LimitsSection(
             slots=limits.slots,
             batched_tokens=limits.batched_tokens,

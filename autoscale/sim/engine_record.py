@@ -20,7 +20,7 @@ def engine_record(
     limits, step, record = profile.limits, profile.step, np.zeros(1, ENGINE)
     for field in ("base_s", "prefill_token_s", "prefill_context_s", "sequence_s", "kv_token_s"):
         record[field] = getattr(step, field)
-    record["noise"], record["routing_s"] = profile.noise, routing_s
+    record["noise"], record["routing_s"] = profile.noise, routing_s + profile.entry_s
     record["ttft_s"] = np.inf if ttft_s is None else ttft_s
     record["tpot_s"] = np.inf if tpot_s is None else tpot_s
     record["slots"], record["block"] = limits.slots, limits.block_tokens

@@ -17,11 +17,13 @@ from deployments.engines.base import Engine, EngineInfo
 from deployments.engines.launch import build_engine
 from deployments.errors import EngineFailed
 from deployments.request import Context, Request
-from deployments.totals import StepTotals, gained
+from deployments.totals import StepTotals, gained, together
 
 _ANSWER_S = 300.0
 # Token ids that every vocabulary has; drawn anew each time, so that no prefix cache has them.
 _IDS = (10, 1_000)
+ALONE_PROMPT = 16
+_IDLE_S = 0.3
 _numbers = count()
 
 Progress = Callable[[str], None]
@@ -29,11 +31,16 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One engine: what it turned out to be, how long its start took, and the steps of every round."""
+    """One engine: what it turned out to be, how long its start took, and the steps of every round.
+
+    ``alone_s`` are the times to the first token of requests of ``ALONE_PROMPT`` tokens that found the engine idle, one
+    before each round.
+    """
 
     info: EngineInfo
     start_s: float
     rounds: tuple[tuple[Round, StepTotals], ...]
+    alone_s: tuple[float, ...] = ()
 
 
 async def measured(spec: Mapping[str, Any], *, seconds: float, progress: Progress) -> Measured:
@@ -41,14 +48,29 @@ async def measured(spec: Mapping[str, Any], *, seconds: float, progress: Progres
     async with _started(spec) as (engine, info, start_s):
         progress(f"started in {start_s:.1f} s: {info.slots} slots, {info.kv_tokens} tokens in the KV cache")
         planned = rounds(info)
-        seen: list[tuple[Round, StepTotals]] = []
-        for number, one in enumerate(planned, 1):
-            before = engine.signals().steps
-            await _loaded(engine, spec["name"], one, seconds / len(planned))
-            steps = gained(engine.signals().steps, before)
-            seen.append((one, steps))
-            progress(f"{number}/{len(planned)}  {one}: {steps.steps:.0f} steps")
-    return Measured(info=info, start_s=start_s, rounds=tuple(seen))
+        # There and back, so that a minute in which the machine is slower or faster is no round's alone.
+        order = [*planned, *reversed(planned)]
+        totals = dict.fromkeys(planned, StepTotals())
+        alone_s = []
+        for number, one in enumerate(order, 1):
+            alone_s.append(await _alone(engine, spec["name"]))
+            steps = await _round(engine, spec["name"], one, seconds / len(order))
+            totals[one] = together(totals[one], steps)
+            progress(f"{number}/{len(order)}  {one}: {steps.steps:.0f} steps")
+    return Measured(info=info, start_s=start_s, rounds=tuple(totals.items()), alone_s=tuple(alone_s))
+
+
+async def _round(engine: Engine, name: str, one: Round, seconds: float) -> StepTotals:
+    before = engine.signals().steps
+    await _loaded(engine, name, one, seconds)
+    return gained(engine.signals().steps, before)
+
+
+async def _alone(engine: Engine, name: str) -> float:
+    """Return the time to the first token of a single request after a pause."""
+    random = Random(next(_numbers))  # noqa: S311 - prompts, no secret
+    await asyncio.sleep(_IDLE_S)
+    return await _answered(engine, name, _prompt(random, ALONE_PROMPT), 2)
 
 
 @asynccontextmanager
@@ -84,17 +106,21 @@ async def _client(engine: Engine, name: str, one: Round) -> None:
         output = one.output_tokens
 
 
-async def _answered(engine: Engine, name: str, prompt: Sequence[int], output_tokens: int) -> None:
+async def _answered(engine: Engine, name: str, prompt: Sequence[int], output_tokens: int) -> float:
+    """Take one answer to its end, and return the seconds to its first token."""
     body = {"prompt": prompt, "max_tokens": output_tokens, "ignore_eos": True, "temperature": 0}
     request = Request(endpoint="completion", model=name, body=body, stream=True)
-    deadline_s = time.monotonic() + _ANSWER_S
+    began_s, first_s = time.monotonic(), 0.0
+    deadline_s = began_s + _ANSWER_S
     context = Context(request_id=f"profile-{next(_numbers)}", deadline_s=deadline_s, now=datetime.now(UTC))
     try:
         async with asyncio.timeout(_ANSWER_S), aclosing(engine.generate(request, context)) as frames:  # type: ignore[type-var]
-            async for _ in frames:
-                pass
+            async for frame in frames:
+                if frame.tokens and not first_s:
+                    first_s = time.monotonic() - began_s
     except TimeoutError as error:
         raise EngineFailed(f"{name}: gave no answer of {output_tokens} tokens within {_ANSWER_S:g} s") from error
+    return first_s
 
 
 def _prompt(random: Random, tokens: int) -> list[int]:

@@ -10,7 +10,7 @@ from statistics import median
 from autoscale.capacity.fit import StepSolver
 from autoscale.capacity.profile import EngineLimits, EngineProfile, StartTimes
 from autoscale.capacity.step_model import StepModel
-from cluster.profiling.measure import Measured
+from cluster.profiling.measure import ALONE_PROMPT, Measured
 from cluster.profiling.sweep import Round
 from deployments.totals import STEP_FEATURES, StepTotals, together
 
@@ -48,6 +48,7 @@ class Outcome:
         yield f"         + {1e9 * step.prefill_context_s:.3f} ns per prompt token and token before it"
         yield f"         + {1e6 * step.sequence_s:.2f} us per decoding sequence"
         yield f"         + {1e9 * step.kv_token_s:.2f} ns per token in their KV cache"
+        yield f"a first token comes {1e3 * self.profile.entry_s:.2f} ms later than its step takes"
         yield f"single steps differ by {self.profile.noise:.1%}; starts take {self.profile.starts.median_s:.1f} s"
         yield f"{'streams x prompt+output':>24} {'steps':>7} {'measured':>10} {'fitted':>10} {'off':>6} {'spread':>7}"
         for one in self.regions:
@@ -86,9 +87,18 @@ def outcome(measured: Measured, *, model: str, hardware: str) -> Outcome:
             block_tokens=info.block_tokens,
         ),
         noise=min(1.0, median(one.spread for one in regions)),
+        entry_s=_entry_s(measured, step),
         starts=StartTimes(median_s=measured.start_s),
     )
     return Outcome(profile=profile, regions=regions)
+
+
+def _entry_s(measured: Measured, step: StepModel) -> float:
+    """Return what a request on an idle engine waits for its first token beyond its step."""
+    if not measured.alone_s:
+        return 0.0
+    step_s = step.seconds(prefill=ALONE_PROMPT, prefill_context=ALONE_PROMPT**2 / 2)
+    return max(0.0, median(measured.alone_s) - step_s)
 
 
 def _times(totals: StepTotals, weight: float) -> StepTotals:

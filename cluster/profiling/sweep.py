@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from deployments.engines.base import EngineInfo
 
 _STREAMS = (1, 4, 16, 64, 256)
-_PROMPTS = (16, 256, 1024, 4096)
+# Equal steps of the logarithm: a step's time is not quite linear in its prompt tokens, and most prompts are short.
+_PROMPTS = (16, 64, 256, 1024, 4096)
 # Long enough that most steps only decode, short enough that a few prompts are seen in every round.
 _OUTPUT = 48
 _CACHE_SHARE = 0.8

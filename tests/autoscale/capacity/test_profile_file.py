@@ -16,6 +16,7 @@ PROFILE = EngineProfile(
     step=StepModel(base_s=0.02, prefill_token_s=1e-4, prefill_context_s=1.25e-8, sequence_s=2e-4, kv_token_s=1e-7),
     limits=EngineLimits(slots=16, batched_tokens=512, kv_tokens=8192, block_tokens=128),
     noise=0.05,
+    entry_s=0.004,
     starts=StartTimes(median_s=18.5, sigma=0.1, failure_share=0.01),
 )
 GOOD = "model: a\nhardware: cpu\nstep: {base_ms: 20, prefill_token_us: 100, sequence_us: 200}\n"

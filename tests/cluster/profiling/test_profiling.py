@@ -62,7 +62,23 @@ def test_the_fit_finds_the_step_times() -> None:
     assert found.profile.starts.median_s == 12.5
     step = found.profile.step
     assert step.seconds(sequences=8, kv=8000) == pytest.approx(STEP.seconds(sequences=8, kv=8000), rel=0.05)
-    assert len(list(found.lines())) == 7 + len(found.regions)
+    assert len(list(found.lines())) == 8 + len(found.regions)
+
+
+def test_what_a_lonely_request_waits_beyond_its_step_is_told() -> None:
+    """The median of several; an engine that is faster than its model waits not."""
+    random = Random(0)
+    seen = tuple((one, stepped(one, random)) for one in rounds(INFO))
+    bare = outcome(Measured(info=INFO, start_s=1.0, rounds=seen), model="dense", hardware="cpu").profile
+    assert bare.entry_s == 0.0
+    step_s = bare.step.seconds(prefill=16, prefill_context=128)
+
+    def entry_s(*alone_s: float) -> float:
+        measured = Measured(info=INFO, start_s=1.0, rounds=seen, alone_s=alone_s)
+        return outcome(measured, model="dense", hardware="cpu").profile.entry_s
+
+    assert entry_s(step_s + 0.004, step_s + 0.9, step_s) == pytest.approx(0.004)
+    assert entry_s(step_s - 0.01) == 0.0
 
 
 def test_too_few_steps_are_no_profile() -> None:
