@@ -31,7 +31,7 @@ class Startup:
 
     def __init__(self, began_s: float | None = None, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall
-        self._last_s = wall() if began_s is None else began_s
+        self._began_s = self._last_s = wall() if began_s is None else began_s
         self._seconds: dict[str, float] = {}
 
     def ended(self, stage: str, at_s: float | None = None) -> None:
@@ -39,6 +39,10 @@ class Startup:
         at_s = self._wall() if at_s is None else at_s
         self._seconds[stage] = self._seconds.get(stage, 0.0) + max(0.0, at_s - self._last_s)
         self._last_s = max(at_s, self._last_s)
+
+    def elapsed_s(self) -> float:
+        """Return how long ago the start began."""
+        return max(0.0, self._wall() - self._began_s)
 
     def read(self) -> Durations:
         """Return the stages that have ended, in order."""

@@ -68,14 +68,15 @@ class SyntheticEngine:
         self._steps = StepSums()
 
     async def start(self) -> EngineInfo:
-        """Take the start-up time of the spec, half of it loading and half warming, then begin to step."""
+        """Take what is left of the spec's start-up time, half of it loading and half warming, then begin to step."""
+        left_s = max(0.0, self._spec.start_up - self._startup.elapsed_s())
         self._stage.enter("loading")
-        await self._sleep(self._spec.start_up / 2)
+        await self._sleep(left_s / 2)
         if self._spec.faults.fail_start:
             raise EngineFailed(f"{self._name}: the synthetic engine was told to fail its start")
         self._startup.ended("weights")
         self._stage.enter("warming")
-        await self._sleep(self._spec.start_up / 2)
+        await self._sleep(left_s / 2)
         self._broken = None
         self._loop = asyncio.create_task(self._run(), name=f"synthetic engine {self._replica}")
         self._startup.ended("warm_up")

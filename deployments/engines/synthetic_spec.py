@@ -44,6 +44,7 @@ class Faults(_Section):
 class SyntheticSpec(_Section):
     """A synthetic engine; a seed and a request decide its tokens.
 
+    ``start_up`` is how long a start takes from the beginning of the replica's process on, which may itself take longer.
     ``confidence`` is the geometric mean of the probabilities that it claims for them: a low one makes a model unsure.
     """
 

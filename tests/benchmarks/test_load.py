@@ -16,7 +16,9 @@ import pytest
 from benchmarks.contenders.server import free_port
 from benchmarks.figures import Figures
 from benchmarks.load import Connection, drive
+from benchmarks.open_loop import Asked, Plan, loaded
 from benchmarks.workload import Workload
+from deployments.engines.synthetic_request import count_tokens
 from deployments.engines.synthetic_spec import StepTime, SyntheticSpec
 
 SPEC = SyntheticSpec(step=StepTime(base_ms=2, per_prefill_token_us=0, per_sequence_us=0), slots=32)
@@ -55,6 +57,21 @@ def test_every_stream_gets_every_answer(port: int) -> None:
     assert 0 < seen.ttft_p50_ms <= seen.ttft_p99_ms
     assert seen.tokens_per_read >= 1.0
     assert seen.generator_share > 0
+
+
+def test_an_open_loop_sends_what_is_due_and_hears_it_to_its_end(port: int) -> None:
+    """None before its time; prompts of the length that was asked for, in a synthetic engine's tokens."""
+    plan = Plan(model="dense", requests=[Asked(t_s=0.05 * at, characters=400, tokens=10) for at in range(8)])
+    with loaded(port, plan) as waiting:
+        waiting.begin()
+        found = waiting.result()
+    assert found.faults == []
+    assert [one.tokens for one in found.answers] == [10] * 8
+    assert all(one.sent_s >= asked.t_s for one, asked in zip(found.answers, plan.requests, strict=True))
+    assert found.late_s == max(one.sent_s - asked.t_s for one, asked in zip(found.answers, plan.requests, strict=True))
+    prompts = [msgspec.json.decode(body)["messages"][0]["content"] for body in plan.bodies()]
+    assert {count_tokens(f"user: {prompt}") for prompt in prompts} == {100}
+    assert len({prompt[:16] for prompt in prompts}) == 8
 
 
 def test_a_server_that_hangs_up_fails_its_streams() -> None:
