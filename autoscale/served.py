@@ -38,9 +38,10 @@ class ServedPool:
 class Served:
     """Every pool that Serve knows, read at ``at_s`` (Unix time); ``crowd`` counts its running replicas by machine.
 
-    All applications count there, others than pools as well.
+    ``listed`` are the replicas that it has, whatever their state. All applications count in both, gateways as well.
     """
 
     at_s: float
     pools: Mapping[str, ServedPool] = field(default_factory=dict)
     crowd: Mapping[str, int] = field(default_factory=dict)
+    listed: frozenset[str] = frozenset()

@@ -178,6 +178,7 @@ class PoolState:
     ``ttft_target_s`` and ``tpot_target_s`` are what the pool promises, None where nothing. ``parked`` replicas are
     about to be released: they finish what they have and are sent nothing that another can take. ``cold_start_s`` is
     what a start takes in all, ``ready_in_s`` about how long until one more replica is ready, both None while unknown.
+    ``kept_empty`` says what an operator has to do before a pool that is scaled to zero wakes, "" where a request does.
     """
 
     ready: int
@@ -192,6 +193,7 @@ class PoolState:
     parked: tuple[str, ...] = ()
     cold_start_s: float | None = None
     ready_in_s: float | None = None
+    kept_empty: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from deployments.adapters import AdapterOrder, AdapterOutcome, AdapterReport, served_name
 from deployments.signals import ReplicaSignals
-
-Orders = Mapping[str, Mapping[str, AdapterOrder]]
 
 
 @dataclass(slots=True)
@@ -23,13 +22,16 @@ class RunTimeAdapters:
         """Return what every replica of *pool* should hold beside what its configuration declares."""
         return dict(self._orders.get(pool, {}))
 
-    def orders(self) -> Orders:
-        """Return everything."""
-        return {pool: dict(named) for pool, named in self._orders.items() if named}
+    def plain(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return everything as plain JSON."""
+        orders = self._orders.items()
+        return {pool: {name: asdict(order) for name, order in named.items()} for pool, named in orders if named}
 
-    def take(self, orders: Orders) -> None:
+    def take(self, plain: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
         """Take up what an earlier process had been ordered."""
-        self._orders = {pool: dict(named) for pool, named in orders.items()}
+        self._orders = {
+            pool: {name: AdapterOrder(**order) for name, order in named.items()} for pool, named in plain.items()
+        }
 
     def keep_only(self, pools: Collection[str]) -> None:
         """Forget the orders for pools that are not configured any more."""

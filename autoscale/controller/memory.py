@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import dataclass, field
 
 from autoscale.heard import Heard, Reports, S
 from autoscale.running_totals import RunningTotals
 from deployments.signals import GatewaySignals, ReplicaSignals
+
+log = logging.getLogger("tercet.autoscale")
 
 
 def remember(reports: deque[Heard[S]], report: Heard[S], *, span_s: float, spacing_s: float) -> None:
@@ -29,6 +32,7 @@ class Memory:
     _replicas: dict[str, deque[Heard[ReplicaSignals]]] = field(default_factory=dict)
     _gateways: dict[str, deque[Heard[GatewaySignals]]] = field(default_factory=dict)
     _totals: RunningTotals = field(default_factory=RunningTotals)
+    _listed: frozenset[str] = frozenset()
 
     def hear_replica(self, signals: ReplicaSignals, now_s: float) -> None:
         """Remember what a replica says."""
@@ -45,6 +49,21 @@ class Memory:
         self._replicas.pop(sender, None)
         self._gateways.pop(sender, None)
         self._totals.keep_only(self._gateways, self._replicas)
+
+    def miss(self, listed: frozenset[str], silent_since_s: float) -> None:
+        """Forget the gateways that Serve *listed* once and lists no more, if they have been silent since then.
+
+        One that it has never listed is nobody whose end it could tell.
+        """
+        gone = [
+            name
+            for name, kept in self._gateways.items()
+            if name in self._listed and name not in listed and kept[-1].at_s < silent_since_s
+        ]
+        for name in gone:
+            log.info("gateway_gone gateway=%s", name)
+            self.forget(name)
+        self._listed = (self._listed | listed).intersection(self._gateways)
 
     def prune(self, now_s: float) -> None:
         """Forget who has been silent for too long."""

@@ -82,8 +82,13 @@ class Proposals:
 
     def waiting(self, pool: str) -> Proposal | None:
         """Return what waits for an answer."""
+        known = self.known(pool)
+        return known[0] if known is not None and known[1] == "waiting" else None
+
+    def known(self, pool: str) -> tuple[Proposal, Status] | None:
+        """Return the change that waits, is being carried out, or was rejected and may not be made again yet."""
         held = self._held.get(pool)
-        return held.proposal if held is not None and held.status == "waiting" else None
+        return (held.proposal, held.status) if held is not None else None
 
     def clear(self) -> None:
         """Take everything back."""
@@ -159,7 +164,9 @@ def _pointless(held: _Held, present: int, wanted: int, now_s: float) -> bool:
     before, after = held.proposal.before, held.proposal.after
     if held.status == "approved":
         return not min(before, after) <= present <= max(before, after) or (after < before and wanted > present)
-    return present != before or (held.status == "waiting" and now_s - held.asked_s > WAVERS_S)
+    # Whoever asks an empty pool is refused meanwhile, so that nobody asking says nothing.
+    wavers = held.status == "waiting" and before > 0 and now_s - held.asked_s > WAVERS_S
+    return present != before or wavers
 
 
 def _further(held: _Held, wanted: int) -> bool:

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import ray
 from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
-
-from autoscale.controller.adapters import Orders
-from deployments.adapters import AdapterOrder
 
 _NAMESPACE = "tercet"
 
@@ -28,31 +24,6 @@ def recall() -> tuple[list[dict[str, Any]], dict[str, Any]] | None:
         return None
     configuration = json.loads(stored)
     return configuration["pools"], configuration["spec"]
-
-
-def keep_adapters(orders: Orders) -> None:
-    """Store what the calling actor's pools should hold."""
-    plain = {pool: {name: asdict(order) for name, order in named.items()} for pool, named in orders.items()}
-    _internal_kv_put(_key("adapters"), json.dumps(plain), overwrite=True, namespace=_NAMESPACE)
-
-
-def recall_adapters() -> Orders:
-    """Return what the calling actor stored before it was restarted."""
-    stored = _internal_kv_get(_key("adapters"), namespace=_NAMESPACE)
-    plain = json.loads(stored) if stored is not None else {}
-    return {pool: {name: AdapterOrder(**order) for name, order in named.items()} for pool, named in plain.items()}
-
-
-def keep_canaries(progress: Mapping[str, Mapping[str, Any]]) -> None:
-    """Store how far the calling actor's canaries have come."""
-    _internal_kv_put(_key("canaries"), json.dumps(progress), overwrite=True, namespace=_NAMESPACE)
-
-
-def recall_canaries() -> dict[str, dict[str, Any]]:
-    """Return what the calling actor stored before it was restarted."""
-    stored = _internal_kv_get(_key("canaries"), namespace=_NAMESPACE)
-    found: dict[str, dict[str, Any]] = json.loads(stored) if stored is not None else {}
-    return found
 
 
 def keep_plain(part: str, plain: Mapping[str, Any]) -> None:

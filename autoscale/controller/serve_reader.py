@@ -60,17 +60,19 @@ def served(details: Mapping[str, Any], pools: Iterable[PoolSettings], *, at_s: f
     """Pick the pools out of what Serve says about all its applications."""
     found = {pool.name: _deployment(details, pool) for pool in pools}
     sized = {name: _pool(deployment) for name, deployment in found.items() if deployment is not None}
-    return Served(at_s=at_s, pools=sized, crowd=_crowd(details))
-
-
-def _crowd(details: Mapping[str, Any]) -> Mapping[str, int]:
-    return Counter(
-        replica["node_id"]
+    everyone = [
+        replica
         for application in details["applications"].values()
         for deployment in application.get("deployments", {}).values()
         for replica in deployment["replicas"]
-        if replica["state"] == "RUNNING" and replica.get("node_id")
-    )
+    ]
+    listed = frozenset(replica["replica_id"] for replica in everyone)
+    return Served(at_s=at_s, pools=sized, crowd=_crowd(everyone), listed=listed)
+
+
+def _crowd(replicas: Iterable[Mapping[str, Any]]) -> Mapping[str, int]:
+    running = (replica for replica in replicas if replica["state"] == "RUNNING")
+    return Counter(replica["node_id"] for replica in running if replica.get("node_id"))
 
 
 def _deployment(details: Mapping[str, Any], pool: PoolSettings) -> Mapping[str, Any] | None:

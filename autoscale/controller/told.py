@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container
 
 from autoscale.controller.adapters import RunTimeAdapters
+from autoscale.controller.asleep import kept_empty
 from autoscale.controller.deciding import Deciding
 from autoscale.controller.journal import Journal
 from autoscale.controller.places import places
@@ -31,6 +32,7 @@ def states(
             target=steering.targets.get(name, pool.target),
             starting=pool.starting,
             scaled_to_zero=name in asleep,
+            kept_empty="" if pool.ready or steering.targets.get(name) else kept_empty(name, steering),
             replicas=places(pool, reports),
             adapters=tuple(sorted(adapters.of(name))),
             startup=youngest(pool, reports),

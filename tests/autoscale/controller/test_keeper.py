@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -64,3 +65,22 @@ async def test_what_failed_is_written_at_the_next_call() -> None:
     await keeper.keep("a", lambda: {"size": 1})
     await keeper.keep("a", lambda: {"size": 1})
     assert len(tries) == 2
+
+
+async def test_no_part_waits_for_another() -> None:
+    """One that cannot be written holds up nobody else."""
+    stuck, written = threading.Event(), list[str]()
+
+    def write(part: str, plain: Mapping[str, Any]) -> None:
+        if part == "a":
+            stuck.wait(10)
+        written.append(part)
+
+    keeper = Keeper(write)
+    waiting = asyncio.create_task(keeper.keep("a", lambda: {"size": 1}))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(keeper.keep("b", lambda: {"size": 1}), timeout=5)
+    assert written == ["b"]
+    stuck.set()
+    await waiting
+    assert written == ["b", "a"]

@@ -67,3 +67,16 @@ def test_forgets_at_once_whoever_is_known_to_be_gone() -> None:
     memory.forget("r0")
     memory.forget("nobody")
     assert memory.reports().replicas == {}
+
+
+def test_a_gateway_that_serve_lists_no_more_is_forgotten_once_it_is_silent() -> None:
+    """Neither one that still speaks, nor one that Serve has never known, nor one that it has again."""
+    memory, everyone = Memory(), frozenset({"gone", "speaks", "back"})
+    for name in (*everyone, "stranger"):
+        memory.hear_gateway(gateway_signals(name, at_s=0.0), 0.0)
+    memory.miss(everyone, -5.0)
+    memory.hear_gateway(gateway_signals("speaks", at_s=8.0), 8.0)
+    memory.miss(frozenset(), -1.0)
+    assert set(memory.reports().gateways) == {*everyone, "stranger"}
+    memory.miss(frozenset({"back"}), 4.0)
+    assert set(memory.reports().gateways) == {"speaks", "back", "stranger"}

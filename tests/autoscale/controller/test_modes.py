@@ -16,6 +16,7 @@ from autoscale.hardware import Node
 from autoscale.policy import Decision, PoolDecision
 from autoscale.pools import PoolSettings
 from autoscale.spec import AutoscaleSpec
+from deployments.pool.availability import refusal
 from tests.autoscale.builders import fleet, pool
 from tests.autoscale.controller.test_loop import Plant, loop
 
@@ -51,6 +52,51 @@ def test_a_rejected_change_is_not_made() -> None:
     assert steer(plant, "reject", id=proposal(plant)["id"]) == ""
     assert [plant.second(in_flight=4) for _ in range(5)] == [1] * 5
     assert proposal(plant) is None
+
+
+def asleep(**spec: Any) -> Plant:
+    """Return an empty pool that Serve is slow to follow."""
+    return Plant(loop(low=0, **spec), replicas=0, follows=False)
+
+
+def refused(plant: Plant) -> str:
+    """Return what a request to the pool is told at once, "" where it is held."""
+    told = refusal("dense", plant.loop.view(plant.now_s))
+    return told.message if told is not None else ""
+
+
+def test_whoever_asks_a_pool_that_may_not_wake_unapproved_is_told_the_proposal() -> None:
+    """From when it is made until it is approved; rejected, it is told as well."""
+    plant = asleep(mode="approve")
+    plant.second()
+    assert refused(plant) == ""
+    plant.second(in_flight=1, held=1)
+    known = proposal(plant)["id"]
+    told = f"dense has no replica: a first one waits until an operator approves proposal {known}"
+    assert refused(plant) == told
+    for _ in range(60):
+        plant.second()
+    assert refused(plant) == told
+    assert steer(plant, "approve", id=known) == ""
+    assert (plant.second(), plant.loop.targets(plant.now_s), refused(plant)) == (0, {"dense": 1}, "")
+
+    plant = asleep(mode="approve")
+    plant.second(in_flight=1, held=1)
+    known = proposal(plant)["id"]
+    steer(plant, "reject", id=known)
+    plant.second(in_flight=1, held=1)
+    assert refused(plant) == f"dense has no replica: an operator has rejected proposal {known} for a first one"
+
+
+def test_a_pool_that_wakes_by_itself_holds_its_requests() -> None:
+    """Also where only shrinking needs approval; one that is pinned to nothing does not wake."""
+    for spec in ({"mode": "active"}, {"mode": "approve", "approval": {"up": "auto"}}):
+        plant = asleep(**spec)
+        plant.second(in_flight=1, held=1)
+        assert (plant.loop.targets(plant.now_s), refused(plant)) == ({"dense": 1}, "")
+        steer(plant, "pin", pool="dense", replicas=0, for_s=100, why="a test")
+        plant.second(in_flight=1, held=1)
+        assert refused(plant) == "dense has no replica: an operator has pinned it to none"
 
 
 def test_a_pin_holds_in_every_mode_and_the_policy_goes_on_after_it() -> None:

@@ -68,6 +68,17 @@ def test_a_policy_that_wavers_keeps_its_proposal_and_one_that_changes_its_mind_d
     assert waiting(proposals) is None
 
 
+def test_a_proposal_to_wake_a_pool_does_not_lapse_because_nobody_asks() -> None:
+    """Whoever asks an empty pool is refused until it is approved."""
+    proposals = Proposals(ids())
+    settle(proposals, 1, ready=0)
+    for second in range(0, 600, 20):
+        settle(proposals, 0, ready=0, after_s=second)
+    assert waiting(proposals) == ("p1", 0, 1)
+    settle(proposals, 0, ready=0, after_s=600)
+    assert waiting(proposals) is None
+
+
 def test_a_proposal_lapses_in_time_and_is_made_again_if_it_still_holds() -> None:
     """Under another id: nobody approves today what was said yesterday."""
     proposals = Proposals(ids())

@@ -36,7 +36,9 @@ def test_a_replica_that_serve_is_finding_again_runs_and_is_told_apart() -> None:
     deployment = {"target_num_replicas": 2, "replicas": replicas}
     settings = PoolSettings(name="dense", application="a", deployment="d", min_replicas=1, max_replicas=3)
     details = {"applications": {"a": {"deployments": {"d": deployment}}}}
-    found = served(details, (settings,), at_s=5.0).pools["dense"].replicas
+    read = served(details, (settings,), at_s=5.0)
+    assert read.listed == {"RUNNING", "RECOVERING", "STOPPING", "STARTING", "UNKNOWN"}
+    found = read.pools["dense"].replicas
     assert [(one.state, one.recovering) for one in found] == [
         ("running", False),
         ("running", True),

@@ -43,6 +43,16 @@ def test_refuses_a_pool_that_lost_its_replicas() -> None:
     assert "1 starting" in refused.message
 
 
+def test_refuses_a_pool_that_sleeps_until_an_operator_speaks() -> None:
+    """Nobody knows when that will be; a replica that is ready all the same answers."""
+    told = {"scaled_to_zero": True, "target": 0, "kept_empty": "its first one waits for proposal 1a2b"}
+    refused = refusal("dense", view(**told))
+    assert isinstance(refused, NoReplica)
+    assert refused.message == "dense has no replica: its first one waits for proposal 1a2b"
+    assert refused.retry_after_s
+    assert refusal("dense", view(**told, ready=1)) is None
+
+
 def test_refuses_a_pool_that_has_been_removed() -> None:
     """A controller that knows other pools has forgotten this one for good: its deadline would bring nothing."""
     refused = refusal("moe", view(ready=1))
