@@ -15,6 +15,7 @@ from autoscale.policies.compose import compose
 from autoscale.policies.grammar import KINDS, parse
 from autoscale.policies.schedule import ScheduleSpec
 from autoscale.policy import Policy
+from autoscale.sim.knee import SIMULATED
 from autoscale.spec import AutoscaleSpec
 
 Kind = Literal["policy", "peer", "tuned", "static", "foresight"]
@@ -35,7 +36,7 @@ class Entrant:
 
     def policy(self) -> Policy:
         """Build it. Raises ValueError where its options do not fit."""
-        return compose(self.spec) if self.spec is not None else PEERS[self.rule].policy(self.options)
+        return compose(self.spec, SIMULATED) if self.spec is not None else PEERS[self.rule].policy(self.options)
 
     def tuned(self, options: Mapping[str, Any]) -> Entrant:
         """Return the peer with other options, under a name that says them."""

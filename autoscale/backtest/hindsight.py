@@ -10,6 +10,7 @@ import numpy as np
 from autoscale.backtest.bounds import opt100
 from autoscale.backtest.demand import smoothed
 from autoscale.backtest.foresight import Foresight
+from autoscale.backtest.memory import Memory
 from autoscale.backtest.optimum import optimum, oracle
 from autoscale.backtest.replay import Replay, Replayed, replayer
 from autoscale.backtest.trial import Trial, alone
@@ -48,15 +49,16 @@ def optimum_name(share: float) -> str:
     return f"OPT{100 * share:g}"
 
 
-def known(trial: Trial, sticks: Mapping[str, Yardstick], find: Found) -> Known | None:
+def known(trial: Trial, sticks: Mapping[str, Yardstick], find: Found, memory: Memory | None = None) -> Known | None:
     """Find each pool's schedule by itself and put the outcomes together; None where one pool has none.
 
-    All pools are paid for as long as the longest trace lasts; one without arrivals keeps its minimum.
+    All pools are paid for as long as the longest trace lasts; one without arrivals keeps its minimum. Replays that
+    *memory* knows are not made again.
     """
     whole = replace(trial, scenario=replace(trial.scenario, duration_s=horizon_s(trial, sticks)))
     found: list[Replayed] = []
     for stick in sticks.values():
-        one = find(stick, replayer(alone(whole, stick.pool), stick.pool.name, STEP_S))
+        one = find(stick, replayer(alone(whole, stick.pool), stick.pool.name, STEP_S, memory))
         if one is None:
             return None
         found.append(one)
@@ -76,12 +78,12 @@ def _idle(trial: Trial, pool: SimPool) -> PoolOutcome:
 
 
 def _together(found: Sequence[Replayed], idle: Mapping[str, PoolOutcome]) -> Outcome:
-    first = found[0].outcome
+    outcomes = {one.pool: one.again() for one in found}
     return Outcome(
-        simulated_s=first.simulated_s,
-        pools={**{one.pool: one.outcome.pools[one.pool] for one in found}, **idle},
+        simulated_s=outcomes[found[0].pool].simulated_s,
+        pools={**{name: outcome.pools[name] for name, outcome in outcomes.items()}, **idle},
         decide_s=np.zeros(0),
-        run_s=sum(one.outcome.run_s for one in found),
+        run_s=sum(outcome.run_s for outcome in outcomes.values()),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from autoscale.backtest.bounds import family, opt100
 from autoscale.backtest.demand import smoothed
-from autoscale.backtest.levels import Counts, Work, cost_s
+from autoscale.backtest.levels import Counts, Work, cost_s, missed_s
 from autoscale.backtest.replay import Replay, Replayed
 
 # Over how long demand is evened out before it is planned for: queues and batches do some of that.
@@ -19,6 +19,9 @@ _MORE, _LESS = (1.08, 1.16, 1.25), (0.93, 0.86, 0.79, 0.72, 0.65)
 _MARGINS = tuple(np.linspace(-0.2, 0.8, 41).tolist())
 # What a rate is averaged over: the noise within is not foreseen.
 _MEAN_OVER_S = 600.0
+# After so many replays of one family that were expected to be the last but one, its rest is halved.
+_GUESSES = 4
+_LEAST = 1e-9
 
 
 def optimum(work: Work, replay: Replay, share: float) -> Replayed | None:
@@ -49,7 +52,7 @@ def _cheaper(
     priced = family(replace(work, replicas=evened / scale))
     cheaper = [one for one in priced if best is None or one.cost_s < best.paid_s]
     told = [f"price {one.price:.3g}, evened over {over_s:g} s, {scale:g} of the measured each" for one in cheaper]
-    found = _first([one.counts for one in cheaper], told, replay, share)
+    found = _first(work, [one.counts for one in cheaper], told, replay, share)
     return found if found is not None and (best is None or found.paid_s < best.paid_s) else None
 
 
@@ -70,20 +73,21 @@ def _informed(work: Work, replay: Replay, share: float, best: Replayed | None) -
         if best is None or cost_s(work, counts) < best.paid_s:
             plans.append(counts)
             told.append(f"margin {margin:+.1%}")
-    found = _first(plans, told, replay, share)
+    found = _first(work, plans, told, replay, share)
     return found if found is not None and (best is None or found.paid_s < best.paid_s) else None
 
 
-def _first(plans: Sequence[Counts], told: Sequence[str], replay: Replay, share: float) -> Replayed | None:
-    """Find, by halving, the first of ever more careful plans that reaches *share*; None where the last does not."""
-    if not plans:
-        return None
-    low, high = -1, len(plans) - 1
-    best = replay(plans[high], told[high])
-    if best.attainment < share:
-        return None
+def _first(work: Work, plans: Sequence[Counts], told: Sequence[str], replay: Replay, share: float) -> Replayed | None:
+    """Find the first of ever more careful plans that reaches *share*; None where the last does not.
+
+    Where to look is guessed: replays miss about as many times the work that exceeds a plan as the last one did.
+    """
+    excess = [max(_LEAST, missed_s(work, counts) / work.total_s) for counts in plans]
+    low, high, times, best, tries = -1, len(plans), 1.0, None, 0
     while high - low > 1:
-        middle = (low + high) // 2
-        tried = replay(plans[middle], told[middle])
-        low, high, best = (low, middle, tried) if tried.attainment >= share else (middle, high, best)
+        guessed = next((at for at in range(low + 1, high) if excess[at] * times <= 1 - share), high - 1)
+        at = guessed if tries < _GUESSES else (low + high) // 2
+        tried, tries = replay(plans[at], told[at]), tries + 1
+        times = max(_LEAST, 1 - tried.attainment) / excess[at]
+        low, high, best = (low, at, tried) if tried.attainment >= share else (at, high, best)
     return best

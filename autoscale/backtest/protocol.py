@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
+from typing import Literal
 
 from autoscale.backtest.contenders import PEERS, edges
 from autoscale.backtest.course import Course, course
 from autoscale.backtest.entrants import Entrant, Kind
 from autoscale.backtest.figures import Figures, mean
 from autoscale.backtest.hindsight import finders, known
+from autoscale.backtest.memory import Memory, key_of
 from autoscale.backtest.trial import Trial
 from autoscale.backtest.tuning import Tried, best
 from autoscale.backtest.yardstick import Yardstick
@@ -32,7 +34,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One row to be made: an entrant's, one that tunes it first on another trial, or one of hindsight by its name."""
+    """One row to be made: an entrant's, one that tunes it first on another trial, or one of hindsight by its name.
+
+    Runs that ``memory`` knows are not made again, and have no courses.
+    """
 
     trial: Trial
     share: float
@@ -42,6 +47,7 @@ class Task:
     settings: tuple[Entrant, ...] = ()
     hindsight: str = ""
     sticks: Mapping[str, Yardstick] | None = None
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def name(self) -> str:
@@ -57,23 +63,26 @@ def tasks(
     share: float,
     *,
     tune_on: Trial | None = None,
-    hindsight: bool = True,
+    hindsight: bool | Sequence[str] = True,
+    memory: Memory | None = None,
 ) -> list[Task]:
-    """Return a task for every row: each entrant, each peer tuned on *tune_on*, each row of hindsight."""
-    found = [Task(trial=trial, share=share, seeds=seeds, entrant=entrant) for entrant in entrants]
+    """Return a task for every row: entrants, peers tuned on *tune_on*, and rows of *hindsight*, named or all."""
+    whole = Task(trial=trial, share=share, seeds=seeds, sticks=sticks, memory=memory or Memory())
+    each = replace(whole, sticks=None)
+    found = [replace(each, entrant=entrant) for entrant in entrants]
     for entrant in entrants if tune_on is not None else ():
         settings = PEERS[entrant.rule].settings if entrant.rule else ()
         tuned = tuple(entrant.tuned(options) for options in settings)
         if tuned:
-            found.append(Task(trial=trial, share=share, seeds=seeds, entrant=entrant, tune_on=tune_on, settings=tuned))
-    names = finders(share) if hindsight else ()
-    return found + [Task(trial=trial, share=share, hindsight=name, sticks=sticks) for name in names]
+            found.append(replace(each, entrant=entrant, tune_on=tune_on, settings=tuned))
+    names = finders(share) if hindsight is True else hindsight or ()
+    return found + [replace(whole, seeds=(0,), hindsight=name) for name in names]
 
 
 def made(tasks: Sequence[Task], jobs: int, told: Callable[[str], None]) -> Iterator[Row]:
     """Make the rows in order, in *jobs* processes where that is more than one; *told* hears the name of each.
 
-    A row of hindsight that no schedule reaches is left out.
+    A row of hindsight that no schedule reaches is left out. Those of hindsight, which take longest, are begun first.
     """
     for task, row in zip(tasks, _mapped(tasks, jobs), strict=True):
         told(task.name)
@@ -86,7 +95,13 @@ def _mapped(tasks: Sequence[Task], jobs: int) -> Iterable[Row | None]:
         yield from map(make, tasks)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as processes:
-        yield from processes.map(make, tasks)
+        begun = {at: processes.submit(make, task) for at, task in sorted(enumerate(tasks), key=_longest_first)}
+        yield from (begun[at].result() for at in range(len(tasks)))
+
+
+def _longest_first(one: tuple[int, Task]) -> tuple[bool, bool, int]:
+    at, task = one
+    return task.entrant is not None, task.tune_on is None, at
 
 
 def make(task: Task) -> Row | None:
@@ -94,35 +109,62 @@ def make(task: Task) -> Row | None:
     if task.entrant is None:
         return _foreseen(task)
     entrant = _tuned(task) if task.tune_on is not None else task.entrant
-    outcomes = [task.trial.seeded(seed).run(entrant.policy()) for seed in task.seeds]
-    told = tuple(map(task.trial.figures, outcomes))
+    outcomes: list[Outcome] = []
+    told = tuple(_judged(task.trial.seeded(seed), entrant, task.memory, outcomes.append) for seed in task.seeds)
     return Row(
         name=entrant.name,
         kind=entrant.kind,
         told=entrant.told,
         figures=mean(told),
         seeds=told,
-        courses=_courses(outcomes[0]),
+        courses=_courses(outcomes[0]) if len(outcomes) == len(task.seeds) else (),
     )
+
+
+def _judged(trial: Trial, entrant: Entrant, memory: Memory, ran: Callable[[Outcome], None]) -> Figures:
+    """Return a run's figures, remembered or made; *ran* hears what came of one that was made."""
+
+    def made() -> dict[str, float]:
+        outcome = trial.run(entrant.policy())
+        ran(outcome)
+        return asdict(trial.figures(outcome))
+
+    if memory.path is None:
+        return Figures(**made())
+    kind: Literal["peer", "policy"] = "peer" if entrant.rule else "policy"
+    key = key_of(kind, trial.plain, entrant.rule, entrant.options, entrant.spec)
+    return Figures(**memory.recall(key, made))
+
+
+def _unheard(_: Outcome) -> None:
+    """Forget what came of a run."""
 
 
 def _tuned(task: Task) -> Entrant:
     trial = task.tune_on or task.trial
-    tried = [Tried(setting=one, figures=trial.figures(trial.run(one.policy()))) for one in task.settings]
+    tried = [Tried(setting=one, figures=_judged(trial, one, task.memory, _unheard)) for one in task.settings]
     found = best(tried, task.share).setting
     ends = edges(found.options, [one.options for one in task.settings])
     return replace(found, name=f"{found.name}, {' and '.join(ends)} at the grid's edge") if ends else found
 
 
 def _foreseen(task: Task) -> Row | None:
-    found = known(task.trial, task.sticks or {}, finders(task.share)[task.hindsight])
-    if found is None:
-        return None
-    told = task.trial.figures(found.outcome)
     kind: Kind = "static" if task.hindsight.startswith("static") else "foresight"
-    return Row(
-        name=task.hindsight, kind=kind, told=found.told, figures=told, seeds=(told,), courses=_courses(found.outcome)
-    )
+    courses: list[Course] = []
+
+    def made() -> tuple[dict[str, float], str] | None:
+        found = known(task.trial, task.sticks or {}, finders(task.share)[task.hindsight], task.memory)
+        if found is None:
+            return None
+        courses.extend(_courses(found.outcome))
+        return asdict(task.trial.figures(found.outcome)), found.told
+
+    key = key_of("hindsight", task.trial.plain.foreseen({}), task.share, task.hindsight) if task.memory.path else ""
+    known_of = task.memory.recall(key, made)
+    if known_of is None:
+        return None
+    told = Figures(**known_of[0])
+    return Row(name=task.hindsight, kind=kind, told=known_of[1], figures=told, seeds=(told,), courses=tuple(courses))
 
 
 def _courses(outcome: Outcome) -> tuple[Course, ...]:

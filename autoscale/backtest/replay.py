@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from autoscale.backtest.foresight import Foresight, Plan
 from autoscale.backtest.levels import Counts
+from autoscale.backtest.memory import Memory, key_of
 from autoscale.backtest.trial import Trial
 from autoscale.sim.outcome import Outcome
 from autoscale.sim.scenario import Scenario, SimPool
@@ -16,22 +18,18 @@ from autoscale.sim.scenario import Scenario, SimPool
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Replayed:
-    """One pool's schedule and what came of it; ``told`` names its parameters."""
+    """One pool's schedule and what came of it; ``told`` names its parameters.
+
+    ``attainment`` is the share of the pool's requests within every target, ``paid_s`` are replica-seconds.
+    ``again`` gives the whole outcome, of which a replay that is only remembered knows no more than these two.
+    """
 
     pool: str
     counts: Counts
     told: str
-    outcome: Outcome
-
-    @property
-    def attainment(self) -> float:
-        """Return the share of the pool's requests within every target."""
-        return self.outcome.pools[self.pool].attainment
-
-    @property
-    def paid_s(self) -> float:
-        """Return the replica-seconds paid."""
-        return self.outcome.pools[self.pool].replica_seconds
+    attainment: float
+    paid_s: float
+    again: Callable[[], Outcome]
 
 
 Replay = Callable[[Counts, str], Replayed]
@@ -42,17 +40,31 @@ def lead(scenario: Scenario, pool: SimPool) -> float:
     return pool.profile.starts.median_s + scenario.serve_lag_s + scenario.interval_s
 
 
-def replayer(trial: Trial, pool: str, step_s: float) -> Replay:
-    """Return what replays the counts of one pool, with replicas asked for early enough to be ready."""
-    chosen = next(one for one in trial.scenario.pools if one.name == pool)
-    lead_s = lead(trial.scenario, chosen)
+def replayer(trial: Trial, pool: str, step_s: float, memory: Memory | None = None) -> Replay:
+    """Return what replays the counts of one pool, with replicas asked for early enough to be ready.
 
-    def replay(counts: Counts, told: str) -> Replayed:
+    What *memory* knows is not replayed again.
+    """
+    chosen = next(one for one in trial.scenario.pools if one.name == pool)
+    lead_s, memory = lead(trial.scenario, chosen), memory or Memory()
+    of_trial = key_of("replay", trial.plain.foreseen({}), pool, step_s) if memory.path else ""
+
+    def run(counts: Counts) -> Outcome:
         began_s = trial.scenario.began_s
         planned = np.clip(counts, chosen.min_replicas, chosen.max_replicas)
         plan = Plan(counts=planned, step_s=step_s, start_s=began_s)
         foreseen = trial.foreseen({pool: plan.most(began_s, began_s + lead_s)})
-        outcome = foreseen.run(Foresight(plans={pool: plan}, lead_s=lead_s))
-        return Replayed(pool=pool, counts=counts, told=told, outcome=outcome)
+        return foreseen.run(Foresight(plans={pool: plan}, lead_s=lead_s))
+
+    def replay(counts: Counts, told: str) -> Replayed:
+        ran: list[Outcome] = []
+
+        def summed() -> list[float]:
+            ran.append(run(counts))
+            return [ran[0].pools[pool].attainment, ran[0].pools[pool].replica_seconds]
+
+        attainment, paid_s = memory.recall(key_of("replay", of_trial, counts), summed)
+        again = partial(ran.__getitem__, 0) if ran else partial(run, counts)
+        return Replayed(pool=pool, counts=counts, told=told, attainment=attainment, paid_s=paid_s, again=again)
 
     return replay

@@ -12,6 +12,7 @@ from autoscale.backtest.certificate import HOLDS_FOR, Certificate, bound
 from autoscale.backtest.columns import ratios
 from autoscale.backtest.figures import Figures
 from autoscale.backtest.hindsight import optimum_name
+from autoscale.backtest.paired import Interval, difference, ratio
 from autoscale.backtest.protocol import Row
 from autoscale.backtest.trial import Trial
 from autoscale.backtest.yardstick import Yardstick
@@ -31,6 +32,16 @@ class Report:
     def ratios(self) -> dict[str, float]:
         """Return what each row pays over what the optimum does, by the row's name."""
         return ratios({row.name: row.figures.paid for row in self.rows}, optimum_name(self.share))
+
+    def paid_beside(self, row: Row) -> Interval | None:
+        """Return what a row pays over what the first one does, seed by seed; None where it has other seeds."""
+        first = self.rows[0].seeds
+        return ratio(_paid(row.seeds), _paid(first)) if len(row.seeds) == len(first) else None
+
+    def slo_beside(self, row: Row) -> Interval | None:
+        """Return how much more of its requests a row has within every target than the first one, in the same way."""
+        ones, others = ([run.slo for run in runs] for runs in (row.seeds, self.rows[0].seeds))
+        return difference(ones, others) if len(ones) == len(others) else None
 
     @cached_property
     def certificate(self) -> Certificate | None:
@@ -59,6 +70,10 @@ class Report:
             requests = "the same requests" if self.trial.recorded else "requests generated anew for each"
             yield f"Figures are means of {runs} runs, with {requests}; rows that know the future are of the first."
 
+    def _beside(self, row: Row) -> dict[str, Any]:
+        found = {"paid_ratio": self.paid_beside(row), "slo_difference": self.slo_beside(row)}
+        return {name: asdict(one) for name, one in found.items() if one is not None}
+
     def plain(self) -> dict[str, Any]:
         """Return it as JSON data."""
         return {
@@ -70,8 +85,12 @@ class Report:
             "capacity_error_shown_to_policies": self.trial.scenario.capacity_error,
             "pools": {name: _stick(stick) for name, stick in self.sticks.items()},
             "dual_bound": _certificate(self.certificate),
-            "rows": [_row(row, self.ratios[row.name]) for row in self.rows],
+            "rows": [{**_row(row, self.ratios[row.name]), "beside_the_first": self._beside(row)} for row in self.rows],
         }
+
+
+def _paid(runs: Sequence[Figures]) -> list[float]:
+    return [run.paid for run in runs]
 
 
 def _certificate(known: Certificate | None) -> dict[str, Any] | None:

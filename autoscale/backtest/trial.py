@@ -53,6 +53,11 @@ class Trial:
         arrivals = {name: reseeded(trace, seed) for name, trace in self.arrivals.items()}
         return replace(self, scenario=replace(self.scenario, seed=seed), arrivals=arrivals)
 
+    @property
+    def plain(self) -> Trial:
+        """Return it without what nothing that happens in it follows from: names for people."""
+        return replace(self, name="", sources={})
+
     def foreseen(self, initial: Mapping[str, int]) -> Trial:
         """Return the trial as foresight meets it: starts take exactly their median, none fails, signals are at once.
 

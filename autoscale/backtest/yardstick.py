@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from autoscale.backtest.calibrate import Carried, Lengths, carried, lengths
 from autoscale.backtest.demand import Floats, Offered, engine_seconds, offered
 from autoscale.backtest.draining import drain_s
 from autoscale.backtest.levels import Work
+from autoscale.backtest.memory import Memory, key_of
 from autoscale.backtest.replay import lead
 from autoscale.backtest.trial import Trial
 from autoscale.sim.scenario import Scenario, SimPool
@@ -49,17 +50,30 @@ class Yardstick:
         )
 
 
-def measured(trial: Trial, share: float) -> Mapping[str, Yardstick]:
+def measured(trial: Trial, share: float, memory: Memory | None = None) -> Mapping[str, Yardstick]:
     """Measure every pool that has arrivals; *share* of requests must be within every target.
 
+    What a replica carries is not measured again where *memory* knows it.
     Raises ValueError for a pool that no number of replicas keeps within its targets.
     """
-    return {pool.name: _measured(trial, pool, share) for pool in trial.scenario.pools if pool.name in trial.arrivals}
+    kept = memory or Memory()
+    return {
+        pool.name: _measured(trial, pool, share, kept) for pool in trial.scenario.pools if pool.name in trial.arrivals
+    }
 
 
-def _measured(trial: Trial, pool: SimPool, share: float) -> Yardstick:
+def _measured(trial: Trial, pool: SimPool, share: float, memory: Memory) -> Yardstick:
     seconds_of, trace = engine_seconds(pool.profile.step), trial.arrivals[pool.name]
-    drawn, replicas, rate_rps = lengths(trace), min(_FIRST, pool.max_replicas), 0.0
+    drawn = lengths(trace)
+    key = key_of("replay", trial.plain.foreseen({}), pool.name, share) if memory.path else ""
+    found = Carried(**memory.recall(key, lambda: asdict(_carried(trial, pool, drawn, share))))
+    sums = offered(trace, seconds_of, STEP_S, found.token_s)
+    return Yardstick(pool=pool, offered=sums, carried=found, start_s=_start_s(trial.scenario, pool, drawn, found))
+
+
+def _carried(trial: Trial, pool: SimPool, drawn: Lengths, share: float) -> Carried:
+    seconds_of, trace = engine_seconds(pool.profile.step), trial.arrivals[pool.name]
+    replicas, rate_rps = min(_FIRST, pool.max_replicas), 0.0
     for _ in range(_ROUNDS):  # what one carries depends a little on how many share the load
         found = carried(
             trial.scenario, pool, drawn, seconds_of, replicas=replicas, share=share, guess_rps=0.9 * rate_rps
@@ -70,7 +84,7 @@ def _measured(trial: Trial, pool: SimPool, share: float) -> Yardstick:
         if needed == replicas:
             break
         replicas = needed
-    return Yardstick(pool=pool, offered=sums, carried=found, start_s=_start_s(trial.scenario, pool, drawn, found))
+    return found
 
 
 def _start_s(scenario: Scenario, pool: SimPool, drawn: Lengths, found: Carried) -> float:

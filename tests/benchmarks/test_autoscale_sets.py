@@ -48,7 +48,7 @@ def test_a_step_goes_through_with_its_stand_in(tmp_path: Path) -> None:
     trace.parent.mkdir()
     trace.write_text("t_s,input_tokens,output_tokens\n" + "".join(f"{at},{200 + at},20\n" for at in range(500)))
     output = tmp_path / "found.json"
-    chosen = ["--settings", "brown-out", "--policies", "hpa-knee-78", "--no-hindsight"]
+    chosen = ["--settings", "half the room", "--policies", "hpa-knee-78", "--hindsight"]
     chosen += ["--tune-until", "0", "--until-day", "0.045"]
     autoscale.main(["--traces", str(tmp_path), "--output", str(output), *chosen])
     (found,) = json.loads(output.read_text())

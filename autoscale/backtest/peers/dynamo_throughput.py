@@ -12,6 +12,7 @@ from autoscale.backtest.rule import Rule, Sampleless
 from autoscale.capacity.estimate import CapacityEstimator
 from autoscale.fleet import PoolFleet
 from autoscale.policy import PoolDecision, hold
+from autoscale.sim.knee import SIMULATED
 
 # The planner's engine rate is where predicted means meet the targets.
 _MEANS = 0.5
@@ -19,7 +20,7 @@ INTERVAL_S = 180.0
 
 
 def _rate_by_means() -> RateOf:
-    return LearntRate(CapacityEstimator(quantile=_MEANS))
+    return LearntRate(CapacityEstimator(quantile=_MEANS, knees=SIMULATED))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from autoscale.backtest.peers.hpa import Hpa, Target
 from autoscale.backtest.peers.readings import arrivals_per_s
 from autoscale.capacity.estimate import CapacityEstimator
 from autoscale.fleet import PoolFleet
+from autoscale.sim.knee import SIMULATED
 
 RateOf = Callable[[PoolFleet], float]
 
@@ -18,7 +19,7 @@ RateOf = Callable[[PoolFleet], float]
 class LearntRate:
     """The rate that one of the pool's replicas carries, learnt from the pool itself; 0 while unknown."""
 
-    estimator: CapacityEstimator = field(default_factory=CapacityEstimator)
+    estimator: CapacityEstimator = field(default_factory=lambda: CapacityEstimator(knees=SIMULATED))
 
     def __call__(self, pool: PoolFleet) -> float:
         """Learn from *pool* and return requests per second and replica."""
