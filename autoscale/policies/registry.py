@@ -11,6 +11,7 @@ from autoscale.policies.combinator_specs import (
     StepLimitSpec,
 )
 from autoscale.policies.error_budget import ErrorBudgetSpec
+from autoscale.policies.forecast.spec import ForecastSpec
 from autoscale.policies.grammar import KINDS, AnyPolicy
 from autoscale.policies.kind import PolicySpec
 from autoscale.policies.kv_saturation import KvSaturationSpec
@@ -27,6 +28,7 @@ _ALL: tuple[type[PolicySpec], ...] = (
     BoundsSpec,
     CostCeilingSpec,
     ErrorBudgetSpec,
+    ForecastSpec,
     HoldDownSpec,
     HoldUpSpec,
     KvSaturationSpec,

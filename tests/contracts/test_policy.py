@@ -14,6 +14,7 @@ from autoscale.fleet import Demand, Fleet, Slo
 from autoscale.policies.combinators import Bounds, Contained, HoldDown, HoldUp, StepLimit
 from autoscale.policies.compose import compose
 from autoscale.policies.error_budget import ErrorBudget
+from autoscale.policies.forecast.policy import ForecastPolicy
 from autoscale.policies.kv_saturation import KvSaturation
 from autoscale.policies.maximum import Maximum
 from autoscale.policies.ongoing_requests import OngoingRequests
@@ -31,6 +32,7 @@ POLICIES: dict[str, Callable[[], Policy]] = {
     "ongoing-requests": lambda: OngoingRequests(8.0),
     "queue-drain": lambda: QueueDrain(5.0),
     "kv": lambda: KvSaturation(0.7),
+    "forecast": lambda: ForecastPolicy(0.95),
     "error-budget": lambda: ErrorBudget(0.999, 0.25),
     "max": lambda: Maximum((KvSaturation(0.7), HoldDown(QueueDrain(5.0), 20.0))),
     "hold-down": lambda: HoldDown(QueuePolicy(spec=QueueSpec()), 20.0),

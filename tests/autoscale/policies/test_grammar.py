@@ -30,6 +30,7 @@ WRITTEN: list[Any] = [
     },
     {"python": "my.module:MyPolicy", "options": {"gain": 3}},
     {"error-budget": {"slo_target": 0.99}},
+    {"forecast": {"quantile": 0.99}},
     {"hold-up": {"of": {"ongoing-requests": {"per_replica": 8.0}}}},
 ]
 
@@ -62,6 +63,7 @@ def test_every_kind_is_known_by_its_own_name() -> None:
             ("max", 1, "hold-down", "of", "kv", "target"),
             "share",
         ),
+        ({"forecast": {"quantile": "20%"}}, ("forecast", "quantile"), "greater than or equal to 0.5"),
         ({"python": "module"}, ("python",), "is not a class such as my.module:MyPolicy"),
         ({"bounds": {"min": 3, "max": 2, "of": "sla"}}, ("bounds",), "raise max or lower min"),
         ({"schedule": {"shifts": [{"days": "mon-xyz", "replicas": 1}]}}, ("schedule", "shifts", 0, "days"), "mon-xyz"),
