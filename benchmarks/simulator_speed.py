@@ -25,7 +25,7 @@ from autoscale.sim.world import simulate
 
 _DAY_S, _HOUR_S = 86_400.0, 3600.0
 _CARRIED_RPS = 2.5
-_REPLICAS, _USED = 12, 0.75
+REPLICAS, _USED = 12, 0.75
 _LENGTHS = 100_000
 _ALONE_S = 3 * _DAY_S
 
@@ -45,22 +45,23 @@ def _sized(pool: PoolFleet) -> PoolDecision:
     return PoolDecision(replicas=pool.target if keep else wanted, reason=f"{rate_rps:.1f} requests/s")
 
 
-def _lengths() -> Pairs:
+def lengths() -> Pairs:
     """Return lengths like those of a chat service: 1,200 tokens in and 210 out on average, with long tails."""
     random = np.random.default_rng(0)
     prompt, output = random.lognormal(6.6, 1.0, _LENGTHS), random.lognormal(4.95, 0.9, _LENGTHS)
     return Pairs(prompt=np.clip(prompt, 1, 8192).astype(np.int32), output=np.clip(output, 1, 4096).astype(np.int32))
 
 
-def _daily(days: float) -> Rates:
+def daily(days: float) -> Rates:
     """Return a course between 0.4 and 1.6 times its mean, the same every day."""
     edges_s = np.linspace(0.0, days * _DAY_S, max(2, int(days * 24)) + 1)
     hours = edges_s[:-1] / _HOUR_S
-    rate_rps = _USED * _REPLICAS * _CARRIED_RPS * (1.0 + 0.6 * np.sin(2 * math.pi * hours / 24))
+    rate_rps = _USED * REPLICAS * _CARRIED_RPS * (1.0 + 0.6 * np.sin(2 * math.pi * hours / 24))
     return Rates(edges_s=edges_s, rate_rps=rate_rps)
 
 
-def _scenario(initial: int, interval_s: float) -> Scenario:
+def scenario(initial: int, interval_s: float) -> Scenario:
+    """Return one pool of engines of a model of 70 billion parameters, with targets for a chat."""
     pool = SimPool(
         name="chat",
         min_replicas=1,
@@ -72,9 +73,9 @@ def _scenario(initial: int, interval_s: float) -> Scenario:
     return Scenario(pools=(pool,), interval_s=interval_s)
 
 
-def _measure(what: str, scenario: Scenario, rates: Rates, lengths: Pairs) -> None:
+def _measure(what: str, tried: Scenario, rates: Rates, long: Pairs) -> None:
     began_s = time.process_time()
-    outcome = simulate(scenario, {"chat": Generated(rates=rates, lengths=lengths)}, ByRate())
+    outcome = simulate(tried, {"chat": Generated(rates=rates, lengths=long)}, ByRate())
     took_s = time.process_time() - began_s
     chat = outcome.pools["chat"]
     print(f"{what}: {chat.requests:,} requests in {took_s:.1f} s of CPU time ({outcome.run_s:.1f} s by the clock)")
@@ -85,12 +86,12 @@ def _measure(what: str, scenario: Scenario, rates: Rates, lengths: Pairs) -> Non
 
 def main() -> None:
     """Measure both; what is compiled at the first use is not counted."""
-    days, lengths = float(sys.argv[1]) if len(sys.argv) > 1 else 7.0, _lengths()
+    days, long = float(sys.argv[1]) if len(sys.argv) > 1 else 7.0, lengths()
     began_s = time.perf_counter()
-    simulate(_scenario(1, 5.0), {"chat": Generated(rates=level(1.0, 60.0), lengths=lengths)}, ByRate())
+    simulate(scenario(1, 5.0), {"chat": Generated(rates=level(1.0, 60.0), lengths=long)}, ByRate())
     print(f"first run, compiling or reading what was compiled before: {time.perf_counter() - began_s:.1f} s")
-    _measure("one replica", _scenario(1, _ALONE_S), level(_CARRIED_RPS, _ALONE_S), lengths)
-    _measure(f"{days:g} days, every 5 s", _scenario(_REPLICAS, 5.0), _daily(days), lengths)
+    _measure("one replica", scenario(1, _ALONE_S), level(_CARRIED_RPS, _ALONE_S), long)
+    _measure(f"{days:g} days, every 5 s", scenario(REPLICAS, 5.0), daily(days), long)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import psutil
 import yaml
 
 from cluster.environment import serving_environment
-from cluster.lifecycle import LOOPBACK
+from cluster.lifecycle.local_cluster import LOOPBACK
 from cluster.local_environment import credentials
 from cluster.ports import free_ports
 from cluster.run_state import RunState, state_dir, write
@@ -31,7 +31,8 @@ _DEPLOY = """
 import sys, yaml
 from pathlib import Path
 import ray
-from cluster.lifecycle import NAMESPACE, deploy
+from cluster.lifecycle.deployment import deploy
+from cluster.lifecycle.local_cluster import NAMESPACE
 from cluster.plan import Machine, Plan
 from cluster.resolve import resolve
 file, directory, address, cpus = sys.argv[1:]

@@ -98,15 +98,15 @@ class Serving:
 
     def replicas(self, pool: str) -> list[psutil.Process]:
         """Return the processes that hold *pool*'s engines."""
-        return [p for p in self.processes() if _title(p).startswith(f"ray::ServeReplica:pool-{pool}:Engine")]
+        return [p for p in self.processes() if titled(p).startswith(f"ray::ServeReplica:pool-{pool}:Engine")]
 
     def engine_cores(self) -> list[psutil.Process]:
         """Return vLLM's own engine processes, the children of the replicas."""
-        return [p for p in psutil.process_iter() if _title(p).startswith("VLLM::EngineCore")]
+        return [p for p in psutil.process_iter() if titled(p).startswith("VLLM::EngineCore")]
 
     def gateways(self) -> list[psutil.Process]:
         """Return the gateway processes."""
-        return [p for p in self.processes() if _title(p).startswith("ray::ServeReplica:gateway:Gateway")]
+        return [p for p in self.processes() if titled(p).startswith("ray::ServeReplica:gateway:Gateway")]
 
     def processes(self) -> list[psutil.Process]:
         """Return every process that the cluster started."""
@@ -138,7 +138,8 @@ class Serving:
                 self.process.stdout.close()
 
 
-def _title(process: psutil.Process) -> str:
+def titled(process: psutil.Process) -> str:
+    """Return a process's command line, "" for one that is gone."""
     try:
         return " ".join(process.cmdline())
     except psutil.Error:

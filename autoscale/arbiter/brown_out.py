@@ -13,6 +13,7 @@ from autoscale.arbiter.carries import Carries
 from autoscale.arbiter.offered import Counts, Offered, as_meant, involved
 from autoscale.arbiter.share import Pressure, steady, wanted
 from autoscale.arbiter.spec import BrownOutSpec
+from autoscale.capacity.knee_source import KneeSource, analytic
 from autoscale.failures import Failures
 from autoscale.fleet import STARTING, Fleet, PoolFleet
 from autoscale.policy import Decision, Policy, PoolDecision
@@ -31,9 +32,9 @@ SCARCE = frozenset({"gpus.max", "cost_ceiling_per_hour", "inventory"})
 class _Pool:
     """What is remembered of one pool."""
 
+    carries: Carries
     offered: Offered = field(default_factory=Offered)
     allowance: Allowance = field(default_factory=Allowance)
-    carries: Carries = field(default_factory=Carries)
 
 
 @dataclass(slots=True)
@@ -46,6 +47,7 @@ class BrownOut:
 
     inner: Policy
     spec: BrownOutSpec
+    knees: KneeSource = analytic
     _pools: dict[str, _Pool] = field(default_factory=dict)
     _shares: dict[str, float] = field(default_factory=dict)
     _failures: Failures = field(default_factory=Failures)
@@ -53,7 +55,7 @@ class BrownOut:
     def decide(self, fleet: Fleet) -> Decision:
         """Answer for every pool, with the shares of those that are late."""
         known = involved(fleet)
-        self._pools = {name: self._pools.get(name, _Pool()) for name in known}
+        self._pools = {name: self._pools.get(name) or self._fresh() for name in known}
         counts = {name: self._see(name, pool, fleet.at_s) for name, pool in known.items() if pool.demand is not None}
         ratios = {name: self._pools[name].offered.ratio(_KEPT_S) for name in counts}
         decision = self.inner.decide(as_meant(fleet, counts, ratios))
@@ -76,7 +78,10 @@ class BrownOut:
                 log.exception("brown_out_failed pool=%s", names[0])
             for name in names:
                 if name in self._pools:
-                    self._pools[name].carries = Carries()
+                    self._pools[name].carries = Carries(self.knees)
+
+    def _fresh(self) -> _Pool:
+        return _Pool(carries=Carries(self.knees))
 
     def _see(self, name: str, pool: PoolFleet, at_s: float) -> Counts:
         assert pool.demand is not None  # noqa: S101 - only pools that gateways have told of come here
@@ -152,7 +157,7 @@ class BrownOut:
     def recall(self, remembered: Mapping[str, Any]) -> None:
         """Go on with the day that an earlier instance has begun."""
         for name, plain in remembered.items():
-            self._pools.setdefault(name, _Pool()).allowance.take(plain["hours"], plain["began_s"])
+            self._pools.setdefault(name, self._fresh()).allowance.take(plain["hours"], plain["began_s"])
 
 
 def _late(pool: PoolFleet, told: PoolDecision, pressure: Pressure) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from autoscale.capacity.estimate import Capacity, CapacityEstimator
-from autoscale.capacity.knee import knee
+from autoscale.capacity.estimate import Capacity, CapacityEstimator, below
+from autoscale.capacity.knee import Knee
+from autoscale.capacity.knee_source import KneeQuestion, KneeSource, analytic
 from autoscale.capacity.mix import LengthMix
 from autoscale.capacity.profile import EngineLimits
 from autoscale.capacity.step_model import StepModel
@@ -22,9 +23,13 @@ _SAME = 0.05
 class Carries:
     """One pool's capacity as it is learned from one fleet after the other."""
 
-    _estimator: CapacityEstimator = field(default_factory=lambda: CapacityEstimator(quantile=QUANTILE))
+    knees: KneeSource = analytic
+    _estimator: CapacityEstimator = field(init=False)
     _now: Capacity = field(default_factory=Capacity)
-    _others: tuple[_Asked, float] | None = None
+    _others: tuple[_Asked, Knee | None] | None = None
+
+    def __post_init__(self) -> None:
+        self._estimator = CapacityEstimator(quantile=QUANTILE, knees=self.knees)
 
     def see(self, pool: PoolFleet) -> None:
         """Learn from one more fleet."""
@@ -44,10 +49,14 @@ class Carries:
         """Return the requests of another pool per second that one replica carries, by their *mix* and targets."""
         if self._now.step is None or mix is None:
             return self.rps(pool) or 0.0
-        asked = _Asked(self._now.step, mix, slo, max(1, pool.ready))
+        asked = _Asked(self._now.step, mix, slo, below(max(1, pool.ready)))
         if self._others is None or not self._others[0].like(asked):
-            self._others = asked, asked.answer(_limits(pool))
-        return self._others[1]
+            self._others = asked, None
+        before, found = self._others
+        if found is None or found.provisional:
+            found = self.knees(before.question(_limits(pool)))
+            self._others = before, found
+        return found.rate_rps
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +79,11 @@ class _Asked:
         step, mix = self.step, self.mix
         return step.base_s, step.prefill_token_s, step.sequence_s, step.kv_token_s, mix.prompt_mean, mix.output_mean
 
-    def answer(self, limits: EngineLimits) -> float:
-        """Work the knee out."""
-        return knee(self.step, limits, self.mix, self.slo, replicas=self.replicas, quantile=QUANTILE).rate_rps
+    def question(self, limits: EngineLimits) -> KneeQuestion:
+        """Return what to ask."""
+        return KneeQuestion(
+            step=self.step, limits=limits, mix=self.mix, slo=self.slo, replicas=self.replicas, quantile=QUANTILE
+        )
 
 
 def _limits(pool: PoolFleet) -> EngineLimits:

@@ -20,7 +20,10 @@ _NO_PRIOR_STEPS = 3.0
 _LEAST_NOISE = 0.02
 # What is added to the diagonal, of ones: as little as does.
 _JITTERS = (1e-12, 1e-9, 1e-6, 1e-3)
-_UPPER = np.triu_indices(STEP_FEATURES)
+# Where the full matrix has its values from in the upper triangle, and where that has its ends.
+_FULL = np.zeros((STEP_FEATURES, STEP_FEATURES), np.intp)
+_FULL[np.triu_indices(STEP_FEATURES)] = range(STEP_FEATURES * (STEP_FEATURES + 1) // 2)
+_FULL = np.maximum(_FULL, _FULL.T)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,44 +51,44 @@ class StepSolver:
 
     def __init__(self, prior: StepModel | None) -> None:
         self.prior = prior
-        self._gram = np.zeros((STEP_FEATURES, STEP_FEATURES))
-        self._seconds = np.zeros(STEP_FEATURES)
-        self._squared = 0.0
+        self._sums = StepTotals()
         self._residual_s = 0.0
 
     @property
     def steps(self) -> float:
         """Count the steps that are remembered, older ones in part."""
-        return float(self._gram[0, 0])
+        return self._sums.steps
 
     def add(self, gained: StepTotals, memory_steps: float) -> None:
         """Add steps; all older ones together fade to what *memory_steps* leaves room for."""
         both = self.steps + gained.steps
         keep = 1.0 if both <= memory_steps else max(0.0, memory_steps - gained.steps) / max(self.steps, 1.0)
-        gram = np.zeros((STEP_FEATURES, STEP_FEATURES))
-        gram[_UPPER] = gained.gram
-        self._gram = keep * self._gram + gram + np.triu(gram, 1).T
-        self._seconds = keep * self._seconds + np.array(gained.seconds)
-        self._squared = keep * self._squared + gained.seconds_squared
+        old = self._sums
+        self._sums = StepTotals(
+            gram=tuple([keep * one + new for one, new in zip(old.gram, gained.gram, strict=True)]),
+            seconds=tuple([keep * one + new for one, new in zip(old.seconds, gained.seconds, strict=True)]),
+            seconds_squared=keep * old.seconds_squared + gained.seconds_squared,
+        )
 
     def fit(self) -> Fit:
         """Return the model that the steps and the prior make likely; raises ValueError before there was a step."""
         if self.steps <= 0:
             raise ValueError("there were no steps to fit")
-        mean_s = self._seconds[0] / self.steps
-        believed, spread = self._belief(mean_s)
+        seen, took = np.array(self._sums.gram)[_FULL], np.array(self._sums.seconds)
+        mean_s = took[0] / self.steps
+        believed, spread = self._belief(seen, mean_s)
         residual_s = max(self._residual_s, _LEAST_NOISE * mean_s)
         precision = np.diag((residual_s / spread) ** 2)
-        gram, seconds = self._gram + precision, self._seconds + precision @ believed
+        gram, seconds = seen + precision, took + precision @ believed
         found = _non_negative(gram, seconds)
-        left = float(self._squared - 2 * (found @ self._seconds) + found @ (self._gram @ found))
+        left = float(self._sums.seconds_squared - 2 * (found @ took) + found @ (seen @ found))
         self._residual_s = float(np.sqrt(max(0.0, left) / max(self.steps - STEP_FEATURES, 1.0)))
         covariance = residual_s**2 * np.linalg.inv(gram)
         return Fit(step=StepModel.of(map(float, found)), covariance=covariance, residual_s=self._residual_s)
 
-    def _belief(self, mean_s: float) -> tuple[Vector, Vector]:
+    def _belief(self, seen: Vector, mean_s: float) -> tuple[Vector, Vector]:
         """Return what the coefficients are without any step, and how far off each of them may be."""
-        typical = np.maximum(self._gram[0] / self.steps, 1.0)
+        typical = np.maximum(seen[0] / self.steps, 1.0)
         if self.prior is None:
             return np.zeros(STEP_FEATURES), _NO_PRIOR_STEPS * mean_s / typical
         believed = np.array(self.prior.values)
@@ -94,16 +97,23 @@ class StepSolver:
 
 def _non_negative(gram: Vector, seconds: Vector) -> Vector:
     """Solve the normal equations so that no coefficient is negative. Raises ArithmeticError where that cannot be."""
-    from scipy.optimize import nnls  # noqa: PLC0415 - a quarter of a second, only where a fit is made
-
     # Columns of one size: prompt tokens times context and a constant differ by nine orders of magnitude.
     size = np.sqrt(np.diag(gram))
     scaled, sums = gram / np.outer(size, size), np.asarray(seconds / size)
     for jitter in _JITTERS:
         try:
             root = np.linalg.cholesky(scaled + jitter * np.eye(len(size)))
-            found, _ = nnls(root.T, np.linalg.solve(root, sums))
+            halfway = np.asarray(np.linalg.solve(root, sums))
+            found = np.asarray(np.linalg.solve(root.T, halfway))
+            if not found.min() >= 0:  # nor where it is no number
+                found = _constrained(np.asarray(root.T), halfway)
         except (np.linalg.LinAlgError, RuntimeError):  # sums that rounding has made indefinite, or a search in circles
             continue
         return np.asarray(found / size)
     raise ArithmeticError("no step model fits the sums of the steps")
+
+
+def _constrained(matrix: Vector, values: Vector) -> Vector:
+    from scipy.optimize import nnls  # noqa: PLC0415 - a quarter of a second, only where it is needed
+
+    return np.asarray(nnls(matrix, values)[0])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, Self
 
 from autoscale.capacity.congestion import Traffic, congestion, most_running
+from autoscale.capacity.miss_curve import MissCurve
 from autoscale.capacity.misses import idle_misses, tpot_misses, ttft_misses
 from autoscale.capacity.mix import LengthMix
 from autoscale.capacity.profile import EngineLimits
@@ -32,7 +33,9 @@ class Knee:
     ``work_s`` leaves out the constant of every step; ``utilization`` is rate x work, in [0, 1). ``binds`` names what
     ends first: a target, room in the batch (``slots``) or in the cache (``kv``), or the engine's time (``work``).
     ``rate_rps`` is 0 where most requests miss a target on an idle engine. ``running`` is the mean number of sequences
-    in the batch and ``step_s`` the mean step at that rate.
+    in the batch and ``step_s`` the mean step at that rate. ``curve`` says how many miss at other rates, beside the
+    ``hopeless`` share, which an idle engine makes late as well. A ``provisional`` knee stands in for a better one that
+    is being worked out.
     """
 
     rate_rps: float
@@ -41,6 +44,28 @@ class Knee:
     binds: Binds
     running: float = 0.0
     step_s: float = 0.0
+    curve: MissCurve | None = None
+    hopeless: float = 0.0
+    provisional: bool = False
+
+    def scaled(self, ratio: float) -> Knee:
+        """Return the knee of an engine that carries *ratio* times as much."""
+        return replace(
+            self,
+            rate_rps=ratio * self.rate_rps,
+            utilization=ratio * self.utilization,
+            curve=self.curve.scaled(ratio) if self.curve else None,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the knee that ``plain`` has told. Raises KeyError or TypeError for anything else."""
+        curve = plain["curve"]
+        return cls(**{**plain, "curve": None if curve is None else MissCurve(tuple(curve["logs_rps"]))})
 
 
 def work(step: StepModel, mix: LengthMix) -> float:

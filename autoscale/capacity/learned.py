@@ -13,6 +13,8 @@ from deployments.totals import STEP_FEATURES, StepTotals
 
 FEWEST_STEPS = 100.0
 MEMORY_STEPS_PER_REPLICA = 20_000.0
+# A fit is made again once so many steps of a hundred are new; it would hardly differ before.
+_NEW_SHARE = 0.05
 _TRIANGLE = len(StepTotals().gram)
 
 
@@ -26,6 +28,7 @@ class LearnedSteps:
         self._solver, self._drift = StepSolver(prior), Drift()
         self._read: dict[str, StepTotals] = {}
         self._fit: Fit | None = None
+        self._new_steps = 0.0
         self.drifted = False
 
     @property
@@ -52,8 +55,9 @@ class LearnedSteps:
             return False
         self._judge(gained)
         self._solver.add(gained, MEMORY_STEPS_PER_REPLICA * len(latest))
-        if self._solver.steps >= FEWEST_STEPS:
-            self._fit = self._solver.fit()
+        self._new_steps += gained.steps
+        if self._solver.steps >= FEWEST_STEPS and self._new_steps >= _NEW_SHARE * self._solver.steps:
+            self._fit, self._new_steps = self._solver.fit(), 0.0
             self.drifted = self.drifted and self._solver.steps < 10 * FEWEST_STEPS
         return True
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import Any
 
-from deployments.totals import LengthTotals
+from deployments.totals import LengthTotals, together
 
 # What is remembered is worth at most so many requests; older ones fade.
-_MEMORY_REQUESTS = 3_000.0
+_MEMORY_REQUESTS = 30_000.0
 _FEWEST = 20.0
+_FIELDS = tuple(one.name for one in fields(LengthTotals))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,7 @@ class LengthMix:
     ``cached_share`` of the prompt tokens is in a prefix cache, in [0, 1]; ``correlation`` is that of prompt and output
     length; ``requests`` is how many stand behind the figures, 0 where they were assumed. Only finished requests are in
     them: just after traffic has begun or changed, long outputs are too few, until the longest have had time to end.
+    ``prompt_counts`` and ``output_counts`` are requests by ``length_bin``, empty where nobody has counted.
     """
 
     prompt_mean: float
@@ -28,6 +31,8 @@ class LengthMix:
     output_cv: float = 0.0
     correlation: float = 0.0
     requests: float = 0.0
+    prompt_counts: tuple[float, ...] = ()
+    output_counts: tuple[float, ...] = ()
 
     @property
     def prompt_squared(self) -> float:
@@ -63,6 +68,8 @@ def mix_of(totals: LengthTotals, *, fewest: float = 1.0) -> LengthMix | None:
         output_cv=output_sd / output,
         correlation=max(-1.0, min(1.0, covariance / spread)) if spread > 0 else 0.0,
         requests=count,
+        prompt_counts=totals.prompt_counts,
+        output_counts=totals.output_counts,
     )
 
 
@@ -75,20 +82,34 @@ class RecentMix:
     def __init__(self, memory_requests: float = _MEMORY_REQUESTS) -> None:
         self._memory = memory_requests
         self._totals = LengthTotals()
+        self._mix: LengthMix | None = None
 
     def add(self, gained: LengthTotals) -> None:
         """Add what has finished since the last call."""
+        if gained.requests <= 0:
+            return
         known = self._totals.requests
         keep = 1.0
         if known + gained.requests > self._memory:
             keep = max(0.0, self._memory - gained.requests) / max(1.0, known)
-        self._totals = _sum(self._totals, keep, gained)
+        self._totals = together(_part(self._totals, keep), gained)
+        self._mix = mix_of(self._totals, fewest=_FEWEST)
+
+    @property
+    def requests(self) -> float:
+        """Count the requests that are remembered, older ones in part."""
+        return self._totals.requests
 
     def mix(self) -> LengthMix | None:
         """Return the mix, None before there are enough requests."""
-        return mix_of(self._totals, fewest=_FEWEST)
+        return self._mix
 
 
-def _sum(old: LengthTotals, keep: float, new: LengthTotals) -> LengthTotals:
-    names = [field.name for field in fields(LengthTotals)]
-    return LengthTotals(**{name: keep * getattr(old, name) + getattr(new, name) for name in names})
+def _part(totals: LengthTotals, keep: float) -> LengthTotals:
+    if keep == 1.0:
+        return totals
+    values: dict[str, Any] = {}
+    for name in _FIELDS:
+        value = getattr(totals, name)
+        values[name] = tuple([keep * count for count in value]) if isinstance(value, tuple) else keep * value
+    return LengthTotals(**values)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from autoscale.capacity.mix import LengthMix
 from autoscale.capacity.step_model import StepModel
 
+# How many sequences share a step, where one number has to stand for all.
+_RUNNING = 8.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
@@ -46,6 +49,11 @@ def work_of(step: StepModel, mix: LengthMix) -> Work:
 def prefill_costs(step: StepModel, cached_share: float) -> tuple[float, float]:
     """Return the seconds of a prompt's prefill per token, and per token squared, both of its whole length."""
     return step.prefill_token_s * (1 - cached_share), step.prefill_context_s * (1 - cached_share**2) / 2
+
+
+def request_s(step: StepModel, mix: LengthMix) -> float:
+    """Return about how long one request keeps an engine busy, with a part of the constant of every step."""
+    return sum(a * b for a, b in zip(step.values, features(mix, running=_RUNNING), strict=True))
 
 
 def features(mix: LengthMix, *, running: float) -> tuple[float, float, float, float, float]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from autoscale.capacity.knee_source import KneeSource, analytic
 from autoscale.controller.policy_memory import recall, remembered
 from autoscale.controller.sighted import Sighted
 from autoscale.fleet import Fleet
@@ -25,15 +26,16 @@ SLOW_S = 1.0
 
 @dataclass(slots=True)
 class Deciding:
-    """One configuration's policy; ``stopwatch`` measures how long decisions take, in seconds."""
+    """One configuration's policy, and where it has knees from; ``stopwatch`` measures decisions, in seconds."""
 
     spec: AutoscaleSpec
     stopwatch: Callable[[], float] = time.perf_counter
+    knees: KneeSource = analytic
     _policy: Contained = field(init=False)
     _seconds: LatencyHistogram = field(default_factory=LatencyHistogram)
 
     def __post_init__(self) -> None:
-        self._policy = compose(self.spec)
+        self._policy = compose(self.spec, self.knees)
 
     def configure(self, spec: AutoscaleSpec) -> None:
         """Follow another configuration, with what the policies before remember.
@@ -41,7 +43,7 @@ class Deciding:
         Raises ValueError where there is no such policy; then nothing has changed.
         """
         if spec != self.spec:
-            policy = compose(spec)
+            policy = compose(spec, self.knees)
             recall(policy, self.remembered())
             self.spec, self._policy = spec, policy
 

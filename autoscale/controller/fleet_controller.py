@@ -14,6 +14,7 @@ from autoscale.controller.cancelled import Cancelled
 from autoscale.controller.explanation import explanation, overview
 from autoscale.controller.inventory_reader import read_machines
 from autoscale.controller.keeper import Keeper
+from autoscale.controller.knee_process import KneeProcess
 from autoscale.controller.loop import ControlLoop
 from autoscale.controller.serve_reader import end, read_served
 from autoscale.controller.ticking import Loops, log_to_stderr
@@ -30,6 +31,7 @@ MACHINES_DEADLINE_S = 5.0
 MACHINES_EVERY_S = 5.0
 POLICY_MEMORY_EVERY_S = 60.0
 ADAPTER_POLL_S = 0.1
+KNEES_EVERY_S = 0.1
 WITHDRAWN_WITHIN_S = 10.0
 
 
@@ -42,16 +44,16 @@ class FleetController:
 
     def __init__(self) -> None:
         log_to_stderr()
-        self._loop = ControlLoop()
+        self._knees = KneeProcess()  # it ends with this process
+        self._loop = ControlLoop(knees=self._knees)
         self._loops = Loops()
-        self._keeping = asyncio.Lock()
         self._keeper = Keeper(remembered.keep_plain)
         self._cancelled = Cancelled()
         configuration = remembered.recall()
         if configuration is not None:
             log.warning("controller_restarted pools=%d", len(configuration[0]))
-            self._loop.adapters.take(remembered.recall_adapters())
-            self._loop.canaries.take(remembered.recall_canaries())
+            self._loop.adapters.take(remembered.recall_plain("adapters"))
+            self._loop.canaries.take(remembered.recall_plain("canaries"))
             self._loop.steering.take(remembered.recall_plain("steering"), time.time())
             self._configure_again(*configuration)
             self._loop.deciding.recall(remembered.recall_plain("policy"))
@@ -152,19 +154,17 @@ class FleetController:
             await asyncio.sleep(ADAPTER_POLL_S)
 
     async def _keep_adapters(self) -> None:
-        async with self._keeping:  # one after the other, so that the last one written is the last one given
-            orders = self._loop.adapters.orders()
-            await asyncio.wait_for(asyncio.to_thread(remembered.keep_adapters, orders), timeout=10.0)
+        await self._keeper.keep("adapters", self._loop.adapters.plain)
 
     async def _publish_canaries(self) -> None:
         """Keep how far canaries have come before anyone acts on it: one rolled back must stay so over a restart."""
-        async with self._keeping:
-            plain = self._loop.canaries.plain()
-            await asyncio.wait_for(asyncio.to_thread(remembered.keep_canaries, plain), timeout=10.0)
-            self._loop.canaries.publish(plain)
+        plain = self._loop.canaries.plain()
+        await self._keeper.keep("canaries", lambda: plain)
+        self._loop.canaries.publish(plain)
 
     def _configure(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
         self._loop.configure([PoolSettings(**pool) for pool in pools], AutoscaleSpec(**spec))
+        self._knees.stale_s = 2 * self._interval_s() + SERVE_DEADLINE_S
 
     def _configure_again(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
         """Take up a configuration that was good before; pools stay as they are where its policy is not there now."""
@@ -182,7 +182,9 @@ class FleetController:
         if self._loop.settings:
             self._loops.keep_up("control-loop", self._tick, self._interval_s)
             self._loops.keep_up("steering", self._keep_steering, self._interval_s)
+            self._loops.keep_up("adapters", self._keep_adapters, self._interval_s)
             self._loops.keep_up("canaries", self._step_canaries, self._interval_s)
+            self._loops.keep_up("knees", self._step_knees, lambda: KNEES_EVERY_S)
             self._loops.keep_up("machines", self._count_machines, lambda: MACHINES_EVERY_S)
             self._loops.keep_up("policy-memory", self._keep_policy_memory, lambda: POLICY_MEMORY_EVERY_S)
 
@@ -201,6 +203,9 @@ class FleetController:
     async def _step_canaries(self) -> None:
         if self._loop.canaries.step(time.time()):
             await self._publish_canaries()
+
+    async def _step_knees(self) -> None:
+        self._knees.step()
 
     async def _count_machines(self) -> None:
         machines = await read_machines(MACHINES_DEADLINE_S)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autoscale.build import Sight, build, undeployed
+from autoscale.capacity.knee_source import KneeSource, analytic
 from autoscale.controller.adapters import RunTimeAdapters, outcome
 from autoscale.controller.canaries import Canaries
 from autoscale.controller.deciding import Deciding
@@ -44,6 +45,7 @@ class ControlLoop:
     adapters: RunTimeAdapters = field(default_factory=RunTimeAdapters)
     canaries: Canaries = field(default_factory=Canaries)
     steering: Steering = field(default_factory=Steering)
+    knees: KneeSource = analytic
     deciding: Deciding = field(init=False)
     _memory: Memory = field(default_factory=Memory)
     _served: Served | None = None
@@ -53,7 +55,7 @@ class ControlLoop:
     _asleep: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.deciding = Deciding(self.spec)
+        self.deciding = Deciding(self.spec, knees=self.knees)
         self.configure(self.settings, self.spec)
 
     def configure(self, settings: Iterable[PoolSettings], spec: AutoscaleSpec) -> None:
@@ -89,6 +91,8 @@ class ControlLoop:
     def step(self, served: Served | None, now_s: float) -> None:
         """Decide once. *served* is ``None`` when Serve did not answer; what it said last then stands, and ages."""
         self._memory.prune(now_s)
+        if served is not None:
+            self._memory.miss(served.listed, now_s - self.spec.stale_after)
         self.serve_errors += served is None
         self._served = served or self._served
         fleet = self._build(now_s)

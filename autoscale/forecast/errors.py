@@ -12,6 +12,9 @@ _MEMORIES_S = (1800.0, 6 * 3600.0, 3 * 86_400.0)
 # What is assumed before anything was seen, and for how long that counts as seen.
 _ASSUMED, _ASSUMED_FOR_S = 0.12, 1800.0
 _LEAST = 0.01
+# Beyond so many scales it is not noise but a jump. Headroom for those nobody would pay for: they widen the scale by no
+# more than this and have no part in the tail, unless they go on until the scale has reached them.
+_JUMP = 5.0
 
 _BIN, _BINS = 0.1, 80
 _KEEP_S = 7 * 86_400.0
@@ -19,6 +22,11 @@ _MOST_WEIGHT = 1e6
 # Errors over x scales before any were seen: half of exp(-1.7 x), which has a tail between a normal and a heavy one.
 _TAIL = 1.7
 _TAIL_FOR_S = 6 * 3600.0
+
+
+def jumped(error: float, scale: float) -> bool:
+    """Say whether a forecast was too low by more than noise."""
+    return error > _JUMP * scale
 
 
 class Errors:
@@ -40,10 +48,12 @@ class Errors:
     def see(self, error: float, scale: float, gap_s: float) -> None:
         """Take the *error* of a forecast whose errors were *scale* when it was made."""
         self._seen_s += gap_s
+        squared = min(error * error, (_JUMP * scale) ** 2)
         for at, memory_s in enumerate(_MEMORIES_S):
             share = max(gain(gap_s, memory_s), min(1.0, gap_s / self._seen_s) if self._seen_s < memory_s else 0.0)
-            self._squares[at] += share * (error * error - self._squares[at])
-        self._count(error / scale, gap_s)
+            self._squares[at] += share * (squared - self._squares[at])
+        if not jumped(error, scale):
+            self._count(error / scale, gap_s)
 
     def quantile(self, over: float) -> float:
         """Return how many scales an error exceeds with the chance *over*, in (0, 0.5], linear inside a bin."""

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoscale.forecast.errors import Errors
+from autoscale.forecast.errors import Errors, jumped
 from autoscale.forecast.level import Level
 from autoscale.forecast.season import DAY_S, WEEK_S, Season
 from autoscale.forecast.skill import Skill
@@ -44,11 +44,12 @@ class Forecaster:
     Each counts by its recent errors at the very horizon asked for; where nothing beats the level that is what remains,
     and a season counts only once it has been seen whole. The series is of non-negative values; ``floor`` is what
     among them is next to nothing: errors are relative to the value and the floor together. Time is Unix seconds and
-    only grows.
+    only grows. ``jumped_s`` is when the series was last above its forecast by more than noise.
     """
 
     floor: float
     errors: Errors = field(default_factory=Errors)
+    jumped_s: float = -math.inf
     _level: Level = field(default_factory=Level)
     _day: Season = field(default_factory=lambda: Season(DAY_S))
     _week: Season = field(default_factory=lambda: Season(WEEK_S))
@@ -139,3 +140,5 @@ class Forecaster:
         if last is not None:
             self._skill.see([logged - one for one in last.each], gap_s)
             self.errors.see(logged - last.middle, last.scale, gap_s)
+            if jumped(logged - last.middle, last.scale):
+                self.jumped_s = at_s

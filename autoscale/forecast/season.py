@@ -22,6 +22,7 @@ class Season:
         self._bins: list[float | None] = [None] * round(period_s / BIN_S)
         self._waiting: deque[tuple[float, int, float]] = deque()
         self._at, self._sum, self._count = -1, 0.0, 0
+        self._averaged: dict[int, float | None] = {}
 
     def see(self, at_s: float, value: float) -> None:
         """Take the value at *at_s* (Unix time)."""
@@ -34,6 +35,7 @@ class Season:
                 _, done, mean = self._waiting.popleft()
                 old = self._bins[done]
                 self._bins[done] = mean if old is None else old + _LATEST * (mean - old)
+                self._averaged.clear()
         self._sum += value
         self._count += 1
 
@@ -53,7 +55,7 @@ class Season:
         """Take up what an earlier process had. Raises ValueError where that had bins of another width."""
         if len(plain["bins"]) != len(self._bins):
             raise ValueError(f"{len(plain['bins'])} bins are not the {len(self._bins)} of this period")
-        self._bins = list(plain["bins"])
+        self._bins, self._averaged = list(plain["bins"]), {}
         self._waiting = deque((at_s, at, mean) for at_s, at, mean in plain["waiting"])
 
     def _usual(self, at_s: float) -> float | None:
@@ -64,6 +66,8 @@ class Season:
         return None if before is None or after is None else before + (place - left) * (after - before)
 
     def _nearby(self, at: int) -> float | None:
-        kept = [self._bins[(at + by) % len(self._bins)] for by in (-1, 0, 1)]
-        known = [mean for mean in kept if mean is not None]
-        return sum(known) / len(kept) if len(known) == len(kept) else None
+        if at not in self._averaged:
+            kept = [self._bins[(at + by) % len(self._bins)] for by in (-1, 0, 1)]
+            known = [mean for mean in kept if mean is not None]
+            self._averaged[at] = sum(known) / len(kept) if len(known) == len(kept) else None
+        return self._averaged[at]

@@ -16,6 +16,7 @@ class Skill:
 
     def __init__(self, forecasts: int) -> None:
         self.squares = [0.01] * forecasts
+        self._weights: tuple[list[float], list[float]] = [], []
 
     def see(self, errors: Sequence[float], gap_s: float) -> None:
         """Take the error of each."""
@@ -25,6 +26,15 @@ class Skill:
 
     def weights(self) -> list[float]:
         """Return how much each counts, 1 in all."""
-        best = max(1e-9, min(self.squares))
-        raw = [(best / max(1e-9, square)) ** _POWER for square in self.squares]
-        return [one / sum(raw) for one in raw]
+        of, kept = self._weights
+        if of != self.squares:
+            kept = _weights(self.squares)
+            self._weights = list(self.squares), kept
+        return kept
+
+
+def _weights(squares: Sequence[float]) -> list[float]:
+    best = max(1e-9, min(squares))
+    raw = [(best / max(1e-9, square)) ** _POWER for square in squares]
+    whole = sum(raw)
+    return [one / whole for one in raw]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from autoscale.capacity.knee_source import KneeSource, analytic
 from autoscale.policies.tally import Tally
 from autoscale.policy import Policy
 from deployments.strict import Strict
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What the policies of one configuration share: the queue policy's options, and the count of their failures."""
+    """What the policies of one configuration share.
+
+    The queue policy's options, where knees come from, and the count of their failures.
+    """
 
     queue: QueueSpec
+    knees: KneeSource = analytic
     tally: Tally = field(default_factory=Tally)
 
 

@@ -11,17 +11,18 @@ from autoscale.capacity.profile import EngineProfile
 from autoscale.capacity.step_model import StepModel
 from autoscale.fleet import Demand, Load, PoolFleet, ReplicaFleet
 from autoscale.sim.kernel import reading
-from autoscale.sim.kernel.records import LATENCIES
+from autoscale.sim.kernel.records import LATENCIES, LENGTH_SUMS
 from autoscale.sim.quick import quick
 from autoscale.sim.replica import Replica
 from autoscale.sim.scenario import SimPool
 from deployments.signals import Histogram
-from deployments.totals import LengthTotals, StepTotals
+from deployments.totals import LENGTH_BINS, LengthTotals, StepTotals
 
 _LOAD = slice(reading.RUNNING, reading.PROMISED + 1)
 _GRAM = slice(reading.GRAM_FROM, reading.SECONDS_FROM)
 _SECONDS = slice(reading.SECONDS_FROM, reading.COLUMNS)
 _replica_fleet, _new_load, _step_totals = quick(ReplicaFleet), quick(Load), quick(StepTotals)
+_length_totals = quick(LengthTotals)
 _IDLE = Load(running=0, waiting=0, kv_used=0.0)
 _NO_STEPS = StepTotals()
 
@@ -134,4 +135,9 @@ def _histogram(new: Sequence[float], old: Sequence[float], begin: int) -> Histog
 
 
 def _lengths(row: Sequence[float]) -> LengthTotals:
-    return LengthTotals(**dict(zip(LengthTotals.__slots__, row[reading.LENGTHS_FROM : reading.TTFT_FROM], strict=True)))
+    counts = reading.LENGTHS_FROM + LENGTH_SUMS
+    return _length_totals(
+        *row[reading.LENGTHS_FROM : counts],
+        tuple(row[counts : counts + LENGTH_BINS]),
+        tuple(row[counts + LENGTH_BINS : reading.TTFT_FROM]),
+    )

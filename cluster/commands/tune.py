@@ -97,8 +97,9 @@ def _search(trial: Trial, spec: AutoscaleSpec, share: float, tries: int) -> tupl
 
 def _built(spec: AutoscaleSpec, setting: PolicySpec) -> Policy:
     from autoscale.policies.compose import compose  # noqa: PLC0415
+    from autoscale.sim.knee import SIMULATED  # noqa: PLC0415
 
-    return compose(spec.model_copy(update={"policy": setting}))
+    return compose(spec.model_copy(update={"policy": setting}), SIMULATED)
 
 
 def _told(tried: Tried[PolicySpec]) -> str:

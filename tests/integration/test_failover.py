@@ -1,8 +1,9 @@
-"""Replicas killed under load, on real Ray and Serve with synthetic engines: no stream is lost, and no token."""
+"""Processes killed under load, on real Ray and Serve with synthetic engines: no stream is lost, and no token."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from threading import Semaphore
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
-from tests.serving import Serving, counted, serving, until
+from tests.serving import TERCET, Serving, counted, serving, titled, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 
@@ -115,3 +117,39 @@ def test_a_replica_killed_under_load_costs_no_stream_and_no_token(cluster: Servi
     assert counted(cluster, "tercet_failovers_total", outcome="failed") == 0
     assert counted(cluster, "tercet_tokens_total", model="dense", kind="completion") == 2 * STREAMS * TOKENS
     assert counted(cluster, "tercet_requests_total", outcome="ok") == 2 * STREAMS
+
+
+def test_capacity_is_simulated_beside_the_controller_which_leaves_nothing_behind(cluster: Serving) -> None:
+    """By a process that is there while it is needed: killed itself, or its owner killed, it leaves none, and is back.
+
+    The controller that is begun again has to hear of some requests before it can ask anything.
+    """
+    until(lambda: _simulated(cluster), within_s=120, what="a simulated knee")
+    (worker,) = _simulating(cluster)
+    assert not [one.path for one in worker.memory_maps() if "/ray/" in one.path]
+    (controller,) = [one for one in cluster.processes() if titled(one).startswith("ray::FleetController")]
+    controller.kill()
+    until(lambda: not worker.is_running(), within_s=10, what="the end of the process with its owner")
+    with ThreadPoolExecutor(STREAMS) as clients:
+        list(clients.map(lambda number: heard(cluster.url, f"Say {number}."), range(STREAMS)))
+    until(lambda: _simulating(cluster), within_s=60, what="another process")
+    for one in _simulating(cluster):
+        one.kill()
+    until(lambda: not _simulating(cluster), within_s=10, what="no process left of it")
+    until(lambda: "capacity_rps" in _explained(cluster)["numbers"], within_s=30, what="a capacity without it")
+
+
+def _simulating(one: Serving) -> list[psutil.Process]:
+    return [process for process in one.processes() if "autoscale.sim.answering" in titled(process)]
+
+
+def _simulated(one: Serving) -> bool:
+    return bool(_explained(one)["numbers"].get("capacity_provisional") == 0.0)
+
+
+def _explained(one: Serving) -> dict[str, Any]:
+    """Return the decision that ``tercet scale explain --json`` tells."""
+    command = [TERCET, "scale", "explain", "dense", "--port", str(one.port), "--json"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    decision: dict[str, Any] | None = json.loads(told.stdout)["decision"]
+    return decision or {"numbers": {}}

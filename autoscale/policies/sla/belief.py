@@ -17,7 +17,7 @@ _QUEUED = 0.05
 # The logarithm moves by so much a minute: down while requests are late and should not be, up while a pool that has work
 # is far from late.
 _DOWN_A_MINUTE, _UP_A_MINUTE = 0.05, 0.01
-_LOWEST, _HIGHEST = math.log(0.6), math.log(1.5)
+_LOWEST, _HIGHEST = math.log(0.6), 0.0
 # Latencies up to the first share of their targets at the second share of capacity prove that there is more of it; the
 # busier the pool, the closer they may be.
 _FAR = ((0.25, 0.6), (0.5, 0.8), (0.75, 1.0))
@@ -25,8 +25,8 @@ _FAR = ((0.25, 0.6), (0.5, 0.8), (0.75, 1.0))
 
 @dataclass(slots=True)
 class Belief:
-    """A factor on the model's capacity: lowered while a pool that should not be busy is late, slowly raised while it is
-    far from late. What was raised above the model is taken back whenever requests are late.
+    """A factor on the model's capacity: lowered while a pool that should not be busy is late, and slowly raised again
+    while it is far from late.
     """
 
     logged: float = 0.0
@@ -51,7 +51,7 @@ class Belief:
         self.late += share * (max(missed_share, _QUEUED * queued) - self.late)
         if max(self.busy, utilization) >= _BUSY:
             self.busy_s = at_s
-        if self.late > _LATE and (self.logged > 0 or at_s - self.busy_s > _AFTER_S):
+        if self.late > _LATE and at_s - self.busy_s > _AFTER_S:
             self.logged -= _DOWN_A_MINUTE * gap_s / 60 * min(1.0, self.late / 0.05)
         elif self.late < _LATE / 5 and any(tightness <= near and self.busy >= work for near, work in _FAR):
             self.logged += _UP_A_MINUTE * gap_s / 60

@@ -11,7 +11,10 @@ from autoscale.policy import PoolDecision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """What one decision was made of; rates in requests per second, times in seconds."""
+    """What one decision was made of; rates in requests per second, times in seconds.
+
+    A ``provisional`` capacity is by formulas, until a simulation has told better.
+    """
 
     planned: int
     backstop: int
@@ -19,20 +22,22 @@ class Numbers:
     middle_rps: float
     need_rps: float
     each_rps: float
-    scales: float
+    allowed: float
     scale: float
     horizon_s: float
     excess: float
     drain_s: float | None
     belief: float
+    calibration: float
     weights: Mapping[str, float]
     source: str
+    provisional: bool
 
 
 def explained(pool: PoolFleet, of: Numbers, replicas: int, binds: str, why: str = "") -> PoolDecision:
     """Return the decision to have *replicas*; *why* says what kept it from another number."""
     demand = f"{of.rate_rps:.3g}/s now, up to {of.need_rps:.3g}/s in {of.horizon_s:.0f}s, {of.each_rps:.3g}/s a replica"
-    known = "" if of.source == "fit" else f" by the {of.source}"
+    known = ("" if of.source == "fit" else f" by the {of.source}") + (", not simulated yet" if of.provisional else "")
     queue = f"; {of.excess:.0f} too many queued" if of.excess >= 1 else ""
     return PoolDecision(
         replicas=replicas,
@@ -44,10 +49,12 @@ def explained(pool: PoolFleet, of: Numbers, replicas: int, binds: str, why: str 
             "forecast_rps": of.middle_rps,
             "forecast_high_rps": of.need_rps,
             "forecast_error_share": of.scale,
-            "headroom_scales": of.scales,
+            "allowed_miss_share": of.allowed,
             "horizon_s": of.horizon_s,
-            "capacity_low_rps": of.each_rps,
+            "capacity_rps": of.each_rps,
+            "capacity_provisional": float(of.provisional),
             "capacity_belief": of.belief,
+            "misses_for_each_expected": of.calibration,
             "planned_replicas": of.planned,
             "backstop_replicas": of.backstop,
             "queue_excess_requests": of.excess,

@@ -1,53 +1,48 @@
-"""How far above the forecast to plan: by how wrong forecasts are, and by the error budget that is left."""
+"""How many misses to plan for: those that the target leaves, corrected by how many there were."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autoscale.forecast.errors import Errors
-from autoscale.forecast.smoothing import gain
-
-DAY_S = 86_400.0
-# Demand over the plan in so many times the share of moments that requests may miss: whole replicas, the ones that are
-# held back and the targets' own slack absorb most of it (replays of recorded weeks give 3 to 8).
-_ABSORBED = 5.0
-# A day without misses lowers the headroom by so many scales, a day that misses twice the budget raises it by as many.
-_STEP = 0.15
-_LOWEST, _HIGHEST = -0.6, 1.0
+_MEMORY_S = 86_400.0
 # Aim for this share of the budget, so that the rest is there when something unheard of happens.
-_SPEND = 0.6
+_SPEND = 0.8
+# Whole replicas, and those that are held for a while, take in so many times the misses that a plan without them has.
+_ABSORBED = 2.0
+# What was aimed at counts like so many misses that came as they should.
+_PRIOR = 50.0
+# Half the misses of a day that were aimed at let so many times twofold more be risked.
+_POWER = 2.0
+_LOWEST, _HIGHEST = 0.1, 3.0
 
 
 @dataclass(slots=True)
 class Headroom:
-    """The newsvendor's quantile of forecast errors, shifted slowly until misses use up what they may."""
+    """The share of requests that a plan may miss; what was judged fades within a day."""
 
     slo_target: float
     cost_weight: float = 1.0
-    shift: float = 0.0
-    judged_per_s: float = 0.0
-    seen_s: float = 0.0
+    judged: float = 0.0
+    missed: float = 0.0
 
     def see(self, gap_s: float, judged: int, missed: int) -> None:
         """Take how many requests were judged and missed in *gap_s* seconds."""
-        self.seen_s += gap_s
-        share = max(gain(gap_s, DAY_S), min(1.0, gap_s / self.seen_s))
-        self.judged_per_s += share * (judged / gap_s - self.judged_per_s)
-        if self.judged_per_s <= 0:
-            return
-        budget = self.budget * _SPEND * self.judged_per_s * max(DAY_S / 4, min(DAY_S, self.seen_s))
-        self.shift += _STEP * (missed / budget - gap_s / DAY_S * (judged > 0))
-        self.shift = min(_HIGHEST, max(_LOWEST, self.shift))
+        keep = math.exp(-gap_s / _MEMORY_S)
+        self.judged, self.missed = keep * self.judged + judged, keep * self.missed + missed
 
     @property
     def budget(self) -> float:
         """Return the share of requests that may miss."""
         return (1 - self.slo_target) / self.cost_weight
 
-    def scales(self, errors: Errors) -> float:
-        """Return by how many scales of the forecast's error to plan above it, at least one."""
-        return max(1.0, errors.quantile(min(0.5, _ABSORBED * self.budget)) + self.shift)
+    @property
+    def allowed(self) -> float:
+        """Return the share of requests that a plan may expect to miss."""
+        aim = self.budget * _SPEND
+        ratio = (aim * self.judged + _PRIOR) / (self.missed + _PRIOR)
+        return _ABSORBED * aim * min(_HIGHEST, max(_LOWEST, float(ratio**_POWER)))
 
     def plain(self) -> dict[str, Any]:
         """Return what was learnt as plain JSON."""

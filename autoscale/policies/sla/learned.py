@@ -7,15 +7,15 @@ from typing import Any
 
 from autoscale.capacity.estimate import CapacityEstimator
 from autoscale.forecast.forecaster import Forecast, Forecaster
-from autoscale.forecast.smoothing import gain
 from autoscale.policies.sla.belief import Belief
+from autoscale.policies.sla.calibration import Calibration
 from autoscale.policies.sla.counted import Counter
+from autoscale.policies.sla.growth import Growth
 from autoscale.policies.sla.headroom import Headroom
 from autoscale.policies.sla.idle import Idle
+from autoscale.policies.sla.margin import Margin
 from autoscale.policies.sla.release import Release
 from autoscale.policies.sla.starts import Starts
-
-_STEADY_S = 1200.0
 
 
 @dataclass(slots=True)
@@ -23,32 +23,24 @@ class Learned:
     """One pool's learners; ``forecast`` is the last one made, ``forecaster`` ``None`` until a capacity is known."""
 
     headroom: Headroom
-    estimator: CapacityEstimator = field(default_factory=CapacityEstimator)
+    estimator: CapacityEstimator
     starts: Starts = field(default_factory=Starts)
     counter: Counter = field(default_factory=Counter)
     belief: Belief = field(default_factory=Belief)
     release: Release = field(default_factory=Release)
+    growth: Growth = field(default_factory=Growth)
     idle: Idle = field(default_factory=Idle)
     forecaster: Forecaster | None = None
     forecast: Forecast | None = None
-    _low_rps: float = 0.0
-    _steadied: float = 1.0
-
-    @property
-    def factor(self) -> float:
-        """Return by what to multiply a capacity of the estimator now: what came of it, and without its rattling."""
-        return self.belief.factor * self._steadied
-
-    def follow(self, low_rps: float, gap_s: float) -> None:
-        """Take the capacity of one replica; plans follow it over some minutes, since a fit rattles."""
-        self._low_rps += (gain(gap_s, _STEADY_S) if self._low_rps else 1.0) * (low_rps - self._low_rps)
-        self._steadied = self._low_rps / low_rps
+    margin: Margin = field(default_factory=Margin)
+    calibration: Calibration = field(default_factory=Calibration)
 
     def plain(self) -> dict[str, Any]:
         """Return what takes long to learn as plain JSON; the rest is back after some minutes."""
         return {
             "headroom": self.headroom.plain(),
             "belief": self.belief.plain(),
+            "calibration": self.calibration.plain(),
             "idle": self.idle.plain(),
             "forecaster": self.forecaster.plain() if self.forecaster else None,
         }
@@ -59,4 +51,5 @@ class Learned:
         for name, value in plain["headroom"].items():
             setattr(self.headroom, name, value)
         self.belief, self.idle = Belief(**plain["belief"]), Idle(**plain["idle"])
+        self.calibration = Calibration(**plain["calibration"])
         self.forecaster = Forecaster.of(forecaster) if forecaster else None

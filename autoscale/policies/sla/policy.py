@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autoscale.capacity.estimate import Capacity, CapacityEstimator
+from autoscale.capacity.knee_source import KneeSource, analytic
 from autoscale.failures import Failures
 from autoscale.fleet import Demand, Fleet, PoolFleet
 from autoscale.forecast.forecaster import Forecast, Forecaster
@@ -19,6 +20,8 @@ from autoscale.policies.sla.counted import EVERY_S, Counted
 from autoscale.policies.sla.explained import Numbers, explained
 from autoscale.policies.sla.headroom import Headroom
 from autoscale.policies.sla.learned import Learned
+from autoscale.policies.sla.plan import plan
+from autoscale.policies.sla.release import Release
 from autoscale.policies.sla.spare import tightness, too_tight
 from autoscale.policies.sla.spec import SlaSpec
 from autoscale.policies.sla.starts import arrivals_s
@@ -30,10 +33,10 @@ log = logging.getLogger(__name__)
 _LAG_S = 10.0
 # Demand below this share of a replica is next to nothing, and errors are not relative to it.
 _NOTHING = 0.1
-# Nine of ten outcomes are below this many scales.
-_NINE_TENTHS = 1.2816
 _TTFT_S = 2.0
 _ALMOST_NONE_RPS = 2e-4
+# Of many pools whose requests or engines change at once, so many are worked out anew in each decision.
+_RENEWED_AT_ONCE = 3
 
 
 @dataclass(slots=True)
@@ -45,15 +48,18 @@ class Sla:
 
     spec: SlaSpec
     queue: QueueSpec
+    knees: KneeSource = analytic
     _pools: dict[str, Learned] = field(default_factory=dict)
     _fallback: Policy = field(init=False)
     _failures: Failures = field(default_factory=Failures)
+    _renewals: int = 0
 
     def __post_init__(self) -> None:
         self._fallback = StepLimit(HoldDown(QueuePolicy(spec=self.queue), 60.0), up=None, down=1)
 
     def decide(self, fleet: Fleet) -> Decision:
         """Learn from every pool, and answer for it."""
+        self._renewals = _RENEWED_AT_ONCE
         self._pools = {name: learned for name, learned in self._pools.items() if name in fleet.pools}
         answers = {name: self._contained(name, pool, fleet.at_s) for name, pool in fleet.pools.items()}
         unknown = {name: fleet.pools[name] for name, told in answers.items() if told is None}
@@ -73,7 +79,9 @@ class Sla:
         self._pools = found
 
     def _fresh(self) -> Learned:
-        return Learned(Headroom(self.spec.slo_target, self.spec.cost_weight))
+        estimator = CapacityEstimator(knees=self.knees)
+        headroom, release = Headroom(self.spec.slo_target, self.spec.cost_weight), Release(self.spec.release_after)
+        return Learned(headroom, estimator, release=release)
 
     def _contained(self, name: str, pool: PoolFleet, at_s: float) -> PoolDecision | None:
         """Size one pool; what cannot be worked out costs it what it has learnt, and no other pool anything."""
@@ -91,7 +99,7 @@ class Sla:
         learned.starts.see(pool.replicas)
         if pool.demand is None:
             return hold(pool, "; ".join(pool.blind) or "no gateway heard yet")
-        if capacity.low_rps <= 0:
+        if capacity.curve is None:
             return None
         start_s = learned.starts.p90_s(pool)
         counted = None if pool.blind else learned.counter.see(pool.demand, at_s)
@@ -105,25 +113,33 @@ class Sla:
 
     def _capacity(self, name: str, learned: Learned, pool: PoolFleet) -> Capacity:
         """Ask the estimator; totals that no engine can have had cost it what it has learnt, and nothing else."""
+        estimator, before = learned.estimator, learned.estimator.renewed
         try:
-            return learned.estimator.see(pool)
+            return estimator.see(pool, renew=self._renewals > 0)
         except Exception:
             if self._failures.first("capacity_unknown", name):
                 log.exception("capacity_unknown pool=%s", name)
-            learned.estimator = CapacityEstimator()
+            learned.estimator = CapacityEstimator(knees=self.knees)
             return Capacity()
+        finally:
+            self._renewals -= estimator.renewed - before
 
     def _learn(
         self, learned: Learned, pool: PoolFleet, capacity: Capacity, counted: Counted, at_s: float, ahead_s: float
     ) -> None:
         if learned.forecaster is None:
-            learned.forecaster = Forecaster(_NOTHING * capacity.low_rps)
+            learned.forecaster = Forecaster(_NOTHING * capacity.rate_rps)
         learned.forecast = learned.forecaster.see(at_s, counted.rate_rps, counted.gap_s, ahead_s)
-        learned.headroom.see(counted.gap_s, counted.judged, counted.missed)
-        learned.follow(capacity.low_rps, counted.gap_s)
-        carried = pool.ready * capacity.low_rps * learned.factor
+        # What a jump makes late until replicas are there for it no headroom would have saved.
+        noise = at_s - learned.forecaster.jumped_s > ahead_s
+        learned.headroom.see(counted.gap_s, noise * counted.judged, noise * counted.missed)
+        carried = pool.ready * capacity.rate_rps * learned.belief.factor
         rate_rps = learned.forecaster.fast
         held = pool.demand.held if pool.demand else 0
+        if capacity.curve is not None and carried > 0 and rate_rps > 0 and noise:
+            log_rps = math.log(rate_rps / (pool.ready * learned.belief.factor))
+            share = capacity.hopeless + capacity.curve.share(log_rps)
+            learned.calibration.see(counted.gap_s, counted.missed, counted.judged * share)
         learned.belief.see(
             at_s,
             counted.gap_s,
@@ -143,45 +159,40 @@ class Sla:
         source: str,
         at_s: float,
         start_s: float,
-    ) -> PoolDecision:
-        factor = learned.factor
-        scales = learned.headroom.scales(forecaster.errors)
-        need_rps = forecaster.value(forecast.middle + scales * forecast.scale)
-        later_rps = forecaster.value(forecaster.ahead(2 * (start_s + _LAG_S)) + _NINE_TENTHS * forecast.scale)
-        planned, each_rps = self._planned(learned, pool, need_rps, factor)
+    ) -> PoolDecision | None:
+        middle_rps = forecaster.value(forecast.middle)
+        later_rps = forecaster.value(forecaster.ahead(2 * (start_s + _LAG_S)))
+        made = plan(learned, pool, forecast, middle_rps, at_s)
+        if made is None:
+            return None
         queue = backstop.Queue(
             excess=backstop.excess(demand.held, forecaster.fast, _ttft_s(pool)),
             rate_rps=forecaster.fast,
-            per_replica_rps=each_rps,
+            per_replica_rps=made.full_rps,
             ready=pool.ready,
             coming_s=arrivals_s(pool, at_s, start_s),
         )
         numbers = Numbers(
-            planned=planned,
+            planned=made.replicas,
             backstop=backstop.needed(queue, start_s) if queue.excess > 0 else 0,
             rate_rps=forecaster.fast,
-            middle_rps=forecaster.value(forecast.middle),
-            need_rps=need_rps,
-            each_rps=each_rps,
-            scales=scales,
+            middle_rps=middle_rps,
+            need_rps=middle_rps * made.margin,
+            each_rps=made.each_rps,
+            allowed=learned.headroom.allowed,
             scale=forecast.scale,
             horizon_s=start_s + _LAG_S,
             excess=queue.excess,
             drain_s=backstop.drain_s(queue, start_s),
-            belief=factor,
+            belief=learned.belief.factor,
+            calibration=learned.calibration.ratio,
             weights=forecast.weights,
             source=source,
+            provisional=made.provisional,
         )
-        return self._released(learned, pool, numbers, max(need_rps, later_rps) / each_rps, at_s, start_s)
-
-    def _planned(self, learned: Learned, pool: PoolFleet, need_rps: float, factor: float) -> tuple[int, float]:
-        """Return the fewest that carry the need together, and what each does: more of them carry a little more each."""
-        count, each_rps = max(1, pool.ready), 0.0
-        for _ in range(2):
-            # Where so many would carry nothing that is known of, what each does now stands.
-            each_rps = learned.estimator.capacity(pool, replicas=count).low_rps * factor or each_rps
-            count = max(1, math.ceil(need_rps / each_rps - 1e-9))
-        return count, each_rps
+        return self._released(
+            learned, pool, numbers, max(middle_rps, later_rps) * made.margin / made.each_rps, at_s, start_s
+        )
 
     def _released(
         self, learned: Learned, pool: PoolFleet, numbers: Numbers, need: float, at_s: float, start_s: float
@@ -189,14 +200,15 @@ class Sla:
         """Grow at once; shrink when that will last and the rest can take it, to none when idling costs more."""
         asked = max(numbers.planned, numbers.backstop)
         wait_s = learned.release.wait_s(at_s, start_s)
-        highest = learned.release.see(at_s, max(need, float(numbers.backstop)), pool.target, wait_s)
+        highest = learned.release.see(at_s, max(need, float(numbers.backstop)), pool.target, wait_s, start_s)
         busy = pool.ongoing > 0 or numbers.rate_rps > _ALMOST_NONE_RPS
         idle_s = learned.idle.see(at_s, busy)
-        if asked > pool.target:
+        waits = learned.growth.waits(at_s, asked, need, numbers.backstop, pool.target)
+        if asked > pool.target and not waits:
             return explained(pool, numbers, asked, "backstop" if numbers.backstop > numbers.planned else "demand")
         if pool.blind:
             return hold(pool, "; ".join(pool.blind))
-        kept = max(asked, learned.release.kept(highest, at_s, start_s, pool.target))
+        kept = max(min(asked, pool.target), learned.release.kept(highest, at_s, start_s, pool.target))
         if idle_s and pool.min_replicas == 0 and pool.target <= 1:
             keep_s = learned.idle.keep_s(start_s, self.spec.cold_penalty)
             if idle_s > keep_s:
@@ -205,8 +217,10 @@ class Sla:
             return explained(pool, numbers, pool.target, "consolidation", f"{kept}: {tight}")
         if kept < pool.target:
             return explained(pool, numbers, kept, "release")
-        waits = f"{asked}: more was needed within {wait_s:.0f}s" if asked < pool.target else ""
-        return explained(pool, numbers, pool.target, "release-wait" if waits else "demand", waits)
+        if asked == pool.target:
+            return explained(pool, numbers, pool.target, "demand")
+        why = f"{asked}: not for long enough yet" if waits else f"{asked}: more was needed within {wait_s:.0f}s"
+        return explained(pool, numbers, pool.target, "growth-wait" if waits else "release-wait", why)
 
 
 def _ttft_s(pool: PoolFleet) -> float:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from autoscale.capacity.estimate import Capacity, CapacityEstimator
-from autoscale.capacity.knee import knee
+from autoscale.capacity.knee import Knee, knee
+from autoscale.capacity.knee_source import KneeQuestion, analytic
 from autoscale.capacity.profile import EngineLimits, EngineProfile
 from autoscale.fleet import Demand, PoolFleet, ReplicaFleet, Slo
 from deployments.totals import LengthTotals
@@ -109,12 +110,55 @@ def test_the_mix_follows_what_finished() -> None:
     for n in range(1, 30):
         longer = lengths(n * 1000, prompt=1000, output=300)
         both = LengthTotals(
-            **{name: getattr(demand.lengths, name) + getattr(longer, name) for name in LengthTotals.__slots__}
+            **{one.name: getattr(demand.lengths, one.name) + getattr(longer, one.name) for one in fields(LengthTotals)}
         )
         last = estimator.see(replace(pool(), demand=Demand(lengths=both)))
     assert last.mix is not None
     assert last.mix.prompt_mean == pytest.approx(1000, rel=0.05)
     assert last.rate_rps < 0.65 * first.rate_rps
+
+
+class _Asked:
+    """Answers by formulas, and remembers the questions."""
+
+    def __init__(self) -> None:
+        self.questions: list[KneeQuestion] = []
+
+    def __call__(self, asked: KneeQuestion) -> Knee:
+        self.questions.append(asked)
+        return analytic(asked)
+
+
+def with_prompts(estimator: CapacityEstimator, prompt: int, *, renew: bool = True) -> Capacity:
+    """Show so many requests of this length that those before are forgotten."""
+    before = estimator._lengths
+    lately = lengths(60_000, prompt=prompt)
+    both = {one.name: getattr(before, one.name) + getattr(lately, one.name) for one in fields(LengthTotals)}
+    return estimator.see(replace(pool(), demand=Demand(lengths=LengthTotals(**both))), renew=renew)
+
+
+def test_knees_are_asked_for_again_once_something_has_changed() -> None:
+    """Lengths that are a hundredth longer make no difference, those that are half as long again do."""
+    knees = _Asked()
+    estimator = CapacityEstimator(knees=knees)
+    first = with_prompts(estimator, 500)
+    assert with_prompts(estimator, 505) == first
+    assert {one.mix.prompt_mean for one in knees.questions} == {500}
+    assert with_prompts(estimator, 750).rate_rps == with_prompts(CapacityEstimator(), 750).rate_rps
+    assert {one.mix.prompt_mean for one in knees.questions} == {500, 750}
+
+
+def test_who_may_not_ask_goes_by_what_is_known() -> None:
+    """As much less as requests take longer, until the next opportunity; a first answer there is always."""
+    knees = _Asked()
+    estimator = CapacityEstimator(knees=knees)
+    first = with_prompts(estimator, 500, renew=False)
+    waiting = with_prompts(estimator, 1000, renew=False)
+    assert {one.mix.prompt_mean for one in knees.questions} == {500}
+    assert waiting.rate_rps < 0.9 * first.rate_rps
+    again = estimator.see(replace(pool(), demand=Demand(lengths=estimator._lengths)))
+    assert again.rate_rps == with_prompts(CapacityEstimator(), 1000).rate_rps
+    assert estimator.renewed == 2
 
 
 def test_a_thousand_replicas_in_fifty_pools_are_estimated_quickly() -> None:

@@ -14,6 +14,7 @@ from autoscale.controller import fleet_controller, remembered
 from autoscale.controller.fleet_controller import FleetController
 from deployments.canary import CanaryReport, Counts, Rule
 from deployments.signals import GatewaySignals
+from tests.autoscale.builders import replica_signals
 
 POOL = {"name": "dense", "application": "a", "deployment": "d", "min_replicas": 1, "max_replicas": 3}
 
@@ -82,3 +83,30 @@ async def test_an_order_that_could_not_be_kept_is_kept_later(memory: ClusterMemo
     memory.away = set()
     await eventually(lambda: json.loads(memory.kept.get("steering", b"{}")).get("pins", {}) != {})
     assert json.loads(memory.kept["steering"])["pins"]["dense"]["replicas"] == 2
+
+
+async def test_an_adapter_order_that_could_not_be_kept_is_kept_later(memory: ClusterMemory) -> None:
+    """Whoever gave it hears of the failure; replicas follow it all the same, those of a restarted controller too."""
+    controller = FleetController()
+    await controller.configure([POOL], {"interval": 0.1})
+    memory.away = {"adapters"}
+    with pytest.raises(ConnectionError, match="adapters is away"):
+        await controller.load_adapter("dense", "sql", "/adapters/sql", within_s=0.1)
+    memory.away = set()
+    await eventually(lambda: "dense" in json.loads(memory.kept.get("adapters", b"{}")))
+    ordered = await FleetController().report_replica(replica_signals())
+    assert ordered == await controller.report_replica(replica_signals())
+    assert ordered["sql"].path == "/adapters/sql"
+
+
+async def test_a_withdrawal_that_could_not_be_kept_is_kept_later(memory: ClusterMemory) -> None:
+    """What was written before must not come back with a restart."""
+    controller = FleetController()
+    await controller.configure([POOL], {"interval": 0.1})
+    await controller.load_adapter("dense", "sql", "/adapters/sql", within_s=0.1)
+    memory.away = {"adapters"}
+    with pytest.raises(ConnectionError, match="adapters is away"):
+        await controller.unload_adapter("dense", "sql", within_s=0.1)
+    memory.away = set()
+    await eventually(lambda: json.loads(memory.kept["adapters"]) == {})
+    assert await FleetController().report_replica(replica_signals()) == {}

@@ -74,6 +74,25 @@ def test_nothing_shrinks_while_nobody_speaks_for_the_clients() -> None:
     assert {plant.second(heard=False) for _ in range(100)} == {2}
 
 
+def test_a_gateway_that_serve_has_given_up_is_not_waited_for() -> None:
+    """Its silence freezes the pool only until then; the others speak for the clients."""
+    control = loop(hold={"down": 0})
+
+    def step(now_s: float, *listed: str, ready: int = 2) -> int:
+        control.hear_gateway(gateway_signals("lives", at_s=now_s), now_s)
+        for index in range(ready):
+            control.hear_replica(replica_signals(f"r{index}", at_s=now_s, slots=4), now_s)
+        replicas = tuple(ServedReplica(replica=f"r{index}", state="running") for index in range(ready))
+        pools = {"dense": ServedPool(target=ready, replicas=replicas)}
+        control.step(Served(at_s=now_s, pools=pools, listed=frozenset(listed)), now_s)
+        return control.targets(now_s)["dense"]
+
+    control.hear_gateway(gateway_signals("dies", at_s=0.0), 0.0)
+    assert [step(float(at), "lives", "dies") for at in range(6, 15)] == [2] * 9
+    assert control.status(14.0)["pools"]["dense"]["blind"] == ["gateway dies silent for 14s"]
+    assert [step(float(at), "lives") for at in range(15, 20)][-1] == 1
+
+
 def test_serve_falling_silent_freezes_the_pool_and_is_counted() -> None:
     """Its last view ages until it no longer counts."""
     plant = Plant(loop(), follows=False)
