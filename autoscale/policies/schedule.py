@@ -10,15 +10,15 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from autoscale.fleet import Fleet
-from autoscale.policies.calendar import Hours, Timezone, contains, written
 from autoscale.policies.kind import Build, PolicySpec
 from autoscale.policy import Decision, Policy, PoolDecision, size_each
+from deployments.hours import Hours, Timezone, in_hours, written
 from deployments.quantities import Seconds
 from deployments.strict import not_empty
 
 
 class Shift(Hours):
-    """Hours, and the ``replicas`` to have in them."""
+    """Hours as the graph's switch knows them, and the ``replicas`` to have in them."""
 
     replicas: int = Field(ge=0, le=10_000)
 
@@ -26,7 +26,8 @@ class Shift(Hours):
 class ScheduleSpec(PolicySpec):
     """The most that any of the ``shifts`` on duty says, ``otherwise`` where none is.
 
-    Each shift begins ``lead`` earlier, the time that a replica takes to start.
+    Each shift begins ``lead`` earlier, the time that a replica takes to start. Shifts without a time zone of their own
+    are in ``timezone``.
     """
 
     kind = "schedule"
@@ -42,8 +43,10 @@ class ScheduleSpec(PolicySpec):
         return True
 
     def build(self, _: Build) -> Policy:
-        """Build it."""
-        return Schedule(self)
+        """Build it, with every shift in its time zone."""
+        zone = {"timezone": self.timezone}
+        shifts = (one if "timezone" in one.model_fields_set else one.model_copy(update=zone) for one in self.shifts)
+        return Schedule(self, tuple(shifts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Schedule:
     """Look the fleet's own time up; load is not looked at, so combine it with a rule that does."""
 
     spec: ScheduleSpec
+    shifts: tuple[Shift, ...]
 
     def decide(self, fleet: Fleet) -> Decision:
         """Answer from this fleet's time alone."""
@@ -60,11 +64,11 @@ class Schedule:
         return size_each(fleet, lambda _, __: asked)
 
     def _asked(self, now: datetime, soon: datetime) -> Iterator[PoolDecision]:
-        zone, on_duty = self.spec.timezone, False
-        for shift in self.spec.shifts:
-            if contains(shift, now, zone) or contains(shift, soon, zone):
+        on_duty = False
+        for shift in self.shifts:
+            if in_hours(shift, now) or in_hours(shift, soon):
                 on_duty = True
-                why = f"schedule: {written(shift, zone)}"
+                why = f"schedule: {written(shift)}"
                 yield PoolDecision(replicas=shift.replicas, reason=why, binds="schedule")
         if not on_duty:
             yield PoolDecision(replicas=self.spec.otherwise, reason="schedule: outside all shifts", binds="schedule")

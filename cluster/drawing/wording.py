@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from deployments.graph.compile import kind_of
-from deployments.graph.hours import Hours, written
 from deployments.graph.kind import KindSpec
+from deployments.hours import Hours, written
 from deployments.quantities import seconds, share, size_bytes
 from deployments.strict import Loc
 

@@ -24,6 +24,7 @@ from deployments.gateway.media import check_media
 from deployments.gateway.stored import lookup, pinned
 from deployments.gateway.surfaces import SURFACES, parse
 from deployments.gateway.wire_errors import error_response
+from deployments.graph.tier import check_tier
 from deployments.request import Context, Endpoint, Request
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
@@ -74,6 +75,7 @@ async def _answer(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> An
     check_constraints(request.body)
     exchange.stream = request.stream
     exchange.client_headers = headers = client_headers(http)
+    check_tier(headers)
     exchange.tenant = tenant(headers)
     span = gateway.traces.begin(exchange.title, headers=headers, ago_s=gateway.clock() - exchange.arrived_s)
     exchange.span = span

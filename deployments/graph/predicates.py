@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from deployments.graph.hours import Hours, TimeOfDay, in_hours, in_time_of_day, local_moment
 from deployments.graph.subject import Subject
+from deployments.graph.tier import tier_of
 from deployments.graph.when import Counts, Scores, When
+from deployments.hours import Hours, TimeOfDay, in_hours, in_time_of_day, local_moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,11 @@ def _has(wanted: tuple[str, ...], subject: Subject) -> tuple[bool, Any]:
     return present.issuperset(wanted), ", ".join(sorted(present)) or "neither images nor tools"
 
 
+def _tier(wanted: tuple[str, ...], subject: Subject) -> tuple[bool, Any]:
+    tier = tier_of(subject.request, subject.context)
+    return tier in wanted, tier
+
+
 def _tenant(wanted: tuple[str, ...], subject: Subject) -> tuple[bool, Any]:
     return subject.context.tenant in wanted, subject.context.tenant
 
@@ -82,6 +88,7 @@ def _hours(wanted: Hours, subject: Subject) -> tuple[bool, Any]:
 
 
 PREDICATES: Mapping[str, Predicate] = {
+    "tier": _tier,
     "tenant": _tenant,
     "header": _header,
     "time_of_day": _time_of_day,

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from deployments.graph.hours import Hours, TimeOfDay
+from deployments.graph.tier import Tier
+from deployments.hours import Hours, TimeOfDay
 from deployments.strict import Strict, not_empty
 
 Task = Literal["code", "math", "translation", "summary", "extraction", "chat"]
@@ -21,6 +22,7 @@ def _as_list(value: Any) -> Any:
 Tasks = Annotated[tuple[Task, ...], BeforeValidator(_as_list), AfterValidator(not_empty)]
 Languages = Annotated[tuple[Language, ...], BeforeValidator(_as_list), AfterValidator(not_empty)]
 Features = Annotated[tuple[Feature, ...], BeforeValidator(_as_list), AfterValidator(not_empty)]
+Tiers = Annotated[tuple[Tier, ...], BeforeValidator(_as_list), AfterValidator(not_empty)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(not_empty)]
 
 
@@ -60,6 +62,7 @@ class When(Strict):
     prompt_tokens: Counts | None = None
     language: Languages | None = None
     has: Features | None = None
+    tier: Tiers | None = None
     tenant: Words | None = None
     header: dict[str, Words] | None = None
     time_of_day: TimeOfDay | None = None

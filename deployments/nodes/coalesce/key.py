@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from deployments.graph.tier import tier_of
 from deployments.request import Context, Endpoint, Request
 
 _CHAT = frozenset({
@@ -62,7 +63,7 @@ def digest(
     headers = {name: value for name, value in context.headers.items() if name not in without and _counts(name)}
     told = (
         request.endpoint, request.model, request.adapter, request.replica, request.stream, request.traced,
-        request.judged, context.tenant, context.branch, context.charged, headers, fields,
+        request.judged, context.tenant, context.branch, context.charged, tier_of(request, context), headers, fields,
     )  # fmt: skip
     return hashlib.blake2b(msgspec.json.encode(told, order="deterministic"), digest_size=32).digest()
 

@@ -19,7 +19,11 @@ from autoscale.policies.maximum import Maximum
 from autoscale.policies.queue import QueueSpec
 from autoscale.policy import Decision, Policy, PoolDecision
 from autoscale.spec import AutoscaleSpec
+from deployments.graph.predicates import holds
+from deployments.graph.subject import Subject
+from deployments.graph.when import When
 from tests.autoscale.builders import Scripted, fleet, pool
+from tests.deployments.scripted import chat, context
 
 
 def built(written: Any) -> Policy:
@@ -100,6 +104,27 @@ def test_a_schedule_goes_by_the_clocks_of_its_zone(moment: str, replicas: int) -
     """Summer time, midnight and the time a start takes are all in it."""
     at_s = datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
     assert asked(SHIFTS, pool(ready=1), at_s) == replicas
+
+
+OFFICE = {"days": "mon-fri", "from": "08:00", "to": "18:00", "timezone": "Asia/Tokyo", "except": ["2026-01-06"]}
+
+
+@pytest.mark.parametrize(
+    ("moment", "open_"),
+    [
+        ("2026-01-05T08:59", True),  # Monday 17:59 in Tokyo
+        ("2026-01-05T09:00", False),
+        ("2026-01-06T03:00", False),  # closed
+        ("2026-01-06T23:00", True),  # Wednesday 08:00
+    ],
+)
+def test_the_hours_of_a_shift_are_those_of_a_switch(moment: str, open_: bool) -> None:
+    """One and the same text, with its own time zone whatever that of the schedule is, and its days off."""
+    now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    routed = holds(When.model_validate({"hours": OFFICE}), Subject(chat(), context(now=now)))
+    schedule = {"schedule": {"timezone": "Europe/Berlin", "shifts": [{**OFFICE, "replicas": 4}]}}
+    assert routed is open_
+    assert asked(schedule, pool(ready=1), now.timestamp()) == (4 if open_ else 0)
 
 
 def _judged(judged: int, within: int, **given: Any) -> PoolFleet:

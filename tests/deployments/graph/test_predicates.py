@@ -63,6 +63,28 @@ def test_conditions_on_the_caller(when: dict[str, Any], expected: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "headers", "tier"),
+    [
+        ({}, {}, "standard"),
+        ({"service_tier": "auto"}, {}, "standard"),
+        ({"service_tier": ["flex"]}, {}, "standard"),
+        ({"service_tier": "flex"}, {}, "economy"),
+        ({"service_tier": "priority"}, {}, "premium"),
+        ({"service_tier": "priority"}, {"x-tercet-tier": "economy"}, "economy"),
+        ({}, {"x-tercet-tier": "premium"}, "premium"),
+    ],
+)
+def test_the_tier_is_the_headers_or_what_the_body_calls_it(
+    body: dict[str, Any], headers: dict[str, str], tier: str
+) -> None:
+    """The usual one where neither says; a case may name one or several."""
+    asked = chat(**body), context(headers=headers)
+    assert held({"tier": tier}, *asked)
+    assert held({"tier": ["economy", "standard", "premium"]}, *asked)
+    assert not held({"tier": "economy" if tier == "premium" else "premium"}, *asked)
+
+
+@pytest.mark.parametrize(
     ("utc", "expected"),
     [("13:59", False), ("14:00", True), ("16:00", True), ("21:59", True), ("22:00", False), ("03:00", False)],
 )

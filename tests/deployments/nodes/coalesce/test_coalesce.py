@@ -103,6 +103,7 @@ CHANGED: dict[str, tuple[Request, Context]] = {
     "endpoint": (replace(SAME, endpoint="completion"), context()),
     "entry": (replace(SAME, model="c"), context()),
     "header": (SAME, context(headers={"x-variant": "b"})),
+    "tier": (chat("hi", temperature=0, stream=True, service_tier="flex"), context()),
     "branch": (SAME, context(branch=".hedge")),
     "judged": (replace(SAME, judged=True), context()),
     "charged to nobody": (SAME, context(charged=False)),

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from deployments.graph.hours import WEEK, Hours, in_hours, written
 from deployments.graph.predicates import holds, verdicts
 from deployments.graph.subject import Subject
 from deployments.graph.when import When
+from deployments.hours import WEEK, Hours, in_hours, written
 from tests.deployments.scripted import chat, context
 
 OFFICE = {
