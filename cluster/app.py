@@ -110,6 +110,8 @@ class GatewayReplica:
             fleet=self._view.latest,
             traces=from_environment(),
             records=self._state_dir / "records",
+            answers=self._state_dir / "answers",
+            audit=self._state_dir / "audit",
         )
         transport.failover = Failover(allowed=gateway.fails_over, count=gateway.metrics.failover)
         self._gateway, self._front.app = (

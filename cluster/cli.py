@@ -26,6 +26,7 @@ COMMANDS = (
     "profile",
     "backtest",
     "tune",
+    "audit",
 )
 
 

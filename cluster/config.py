@@ -12,6 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import served_name
+from deployments.answers.settings import AnswersSettings
+from deployments.audit.settings import AuditSettings
 from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec
@@ -117,6 +119,8 @@ class Config(Strict):
     default: str | None = None
     gateway: GatewaySpec = GatewaySpec()
     autoscale: AutoscaleSpec = AutoscaleSpec()
+    cache: AnswersSettings = AnswersSettings()
+    audit: AuditSettings = AuditSettings()
 
     def pools(self) -> dict[str, ModelSpec]:
         """Return the models that this cluster runs engines for."""

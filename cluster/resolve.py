@@ -25,6 +25,7 @@ from cluster.checks.stand_ins import misplaced, unheeded, unpriced
 from cluster.checks.work import mixed
 from cluster.config import Config, ModelSpec
 from cluster.document import load
+from cluster.model_version import version_of
 from cluster.parts import Parts, read
 from cluster.placement import bundles, strategy
 from cluster.plan import GatewayPlan, Machine, Plan, PoolPlan
@@ -188,6 +189,8 @@ def _gateway(config: Config) -> GatewayPlan:
             "request_timeout": gateway.request_timeout,
             "admin": gateway.admin.model_dump(mode="json"),
             "remote_hosts": list(gateway.remote_hosts),
+            "cache": config.cache.model_dump(mode="json", exclude_unset=True),
+            "audit": config.audit.model_dump(mode="json", exclude_unset=True),
         },
     )
 
@@ -200,6 +203,7 @@ def _entry(model: ModelSpec | RemoteSpec) -> dict[str, Any]:
     return {
         "family": model.family,
         "source": model.source,
+        "version": version_of(model),
         "min_replicas": model.replicas.min,
         "media": media,
         "adapters": list(model.adapters),

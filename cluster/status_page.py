@@ -28,7 +28,7 @@ def render_status(status: Mapping[str, Any], now_s: float, *, plain: bool = Fals
     return Group(
         Text(_headline(status, now_s)),
         pools,
-        *map(Text, (*_reasons(status), *_drafts(status), *_elsewhere(status))),
+        *map(Text, (*_reasons(status), *_drafts(status), *_elsewhere(status), *_unaudited(status))),
         Text("\nLast changes"),
         decisions,
     )
@@ -112,6 +112,13 @@ def _elsewhere(status: Mapping[str, Any]) -> Iterator[str]:
         rates = f"{one['arrival_rate']:.1f} requests a second, {one['refused_rate']:.1f} refused"
         first = "" if one["ttft"]["p95_s"] is None else f", first token {_ttft({**one['ttft'], 'target_s': None})}"
         yield f"  {name}, on another server: {one['in_flight']} under way, {rates}{first}"
+
+
+def _unaudited(status: Mapping[str, Any]) -> Iterator[str]:
+    """Say which gateways keep no audit records although they should."""
+    for one in status.get("gateways", ()):
+        if one.get("audit", "") not in ("", "ok"):
+            yield f"  gateway {one['gateway']}: no audit records, {one['audit']}"
 
 
 def _or_nothing(value: float | None, form: str) -> str:

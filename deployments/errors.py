@@ -9,11 +9,13 @@ Each code is also the wire error's ``code``, the metric label and, by the class,
     │   ├── Unauthorized   401
     │   ├── Forbidden      403
     │   ├── ContextTooLong 400
+    │   ├── ContentRefused 400
     │   ├── BodyTooLarge   413
     │   └── UnsupportedMedia 415
     ├── Rejected           503  never started; safe to try elsewhere or later
     │   ├── Overloaded     503
     │   ├── TooManyRequests 429
+    │   ├── AuditUnavailable 503  what is answered must be recorded, and cannot be
     │   ├── CircuitOpen    503
     │   ├── Misconfigured  503  the deployment's own settings are wrong; its operator can mend them
     │   └── NoReplica      503
@@ -99,6 +101,12 @@ class ContextTooLong(Invalid):
     code = "context_length_exceeded"
 
 
+class ContentRefused(Invalid):
+    """The prompt, or the answer to it, holds what the deployment's policy does not let through."""
+
+    code = "content_policy_violation"
+
+
 class BodyTooLarge(Invalid):
     """The body exceeds the configured size."""
 
@@ -133,6 +141,12 @@ class TooManyRequests(Rejected):
     code = "too_many_requests"
     status = 429
     kind = "rate_limit_error"
+
+
+class AuditUnavailable(Rejected):
+    """What is generated must be recorded, and the record cannot be kept; whatever was generated is not acknowledged."""
+
+    code = "audit_unavailable"
 
 
 class NoReplica(Rejected):

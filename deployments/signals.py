@@ -147,7 +147,7 @@ class GatewaySignals:
     """One gateway replica at one instant: the demand on each pool that it has sent a request to.
 
     ``settings`` is the fingerprint of the graph and limits that new requests meet there; ``canaries`` is what it counts
-    of each.
+    of each. ``audit`` says how its audit trail is, "" where it keeps none.
     """
 
     gateway: str
@@ -155,6 +155,7 @@ class GatewaySignals:
     pools: Mapping[str, PoolDemand]
     settings: str = ""
     canaries: tuple[CanaryReport, ...] = ()
+    audit: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,12 @@ def report(fleet: Fleet, reports: Reports, journal: Journal, spec: AutoscaleSpec
         "machines": _machines(fleet.inventory),
         "elsewhere": elsewhere(reports, fleet.pools, fleet.at_s),
         "gateways": [
-            {"gateway": name, "age_s": fleet.at_s - heard[-1].at_s, "settings": heard[-1].signals.settings}
+            {
+                "gateway": name,
+                "age_s": fleet.at_s - heard[-1].at_s,
+                "settings": heard[-1].signals.settings,
+                "audit": heard[-1].signals.audit,
+            }
             for name, heard in sorted(reports.gateways.items())
         ],
         "decisions": [_entry(entry) for entry in journal.entries],

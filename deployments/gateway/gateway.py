@@ -10,8 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deployments.adapters import served_name
+from deployments.answers.levels import Answers
+from deployments.answers.opened import opened
+from deployments.answers.settings import AnswersSettings
 from deployments.errors import UnknownModel
 from deployments.gateway.abilities import abilities, composition
+from deployments.gateway.auditing import Auditing
 from deployments.gateway.fingerprint import fingerprint
 from deployments.gateway.readiness import Readiness, judge, missing_at_start
 from deployments.gateway.settings import GatewaySettings
@@ -75,7 +79,8 @@ class Gateway:
     """One gateway process.
 
     ``fleet`` returns the fleet controller's last word, None before the first. ``clock`` is monotonic, ``utc_now`` is
-    the wall clock. ``records`` is the folder that nodes may keep records in.
+    the wall clock. ``records`` is the folder that nodes may keep records in, ``answers`` the one for answers that
+    may be given again, ``audit`` the one of the audit trail.
     """
 
     def __init__(
@@ -89,6 +94,8 @@ class Gateway:
         utc_now: Callable[[], datetime] = _utc_now,
         traces: Traces | None = None,
         records: Path | None = None,
+        answers: Path | None = None,
+        audit: Path | None = None,
     ) -> None:
         self.name = name
         self.clock = clock
@@ -105,6 +112,9 @@ class Gateway:
         self._background = Background()
         self._remotes = Remotes(clock)
         self._memory: dict[str, object] = {}
+        self._answers_folder = answers
+        self.auditing = Auditing(audit, name, self.metrics.audit, self._background, clock)
+        self.answers, self._answers_as = self._open_answers(settings.cache), settings.cache
         self.metrics.registry.register(BreakerCollector(self._memory, clock))
         self._view: FleetView | None = None
         self._seen_ready = False
@@ -124,6 +134,7 @@ class Gateway:
             pools=with_moved(self._demand.read(), self._memory),
             settings=self.live.fingerprint,
             canaries=canary_reports(self.live.settings.graph, self._memory),
+            audit=self.auditing.told(),
         )
 
     def fails_over(self, pool: str) -> bool:
@@ -135,11 +146,13 @@ class Gateway:
         """Say whether this gateway should be sent traffic."""
         settings, view = self.live.settings, self._last_view()
         self._seen_ready = self._seen_ready or (view is not None and not missing_at_start(settings, view))
-        return judge(settings, view, started=self._seen_ready, draining=settings.draining)
+        return self.auditing.judged(judge(settings, view, started=self._seen_ready, draining=settings.draining))
 
     async def close(self) -> None:
         """End what runs beside requests."""
         await self._background.close()
+        await self.answers.close()
+        await self.auditing.close()
         await self._remotes.close()
         await asyncio.to_thread(self._records.close)
 
@@ -173,24 +186,38 @@ class Gateway:
             memory=self._memory,
             identity=settings.identity,
             gives=composition(settings).gives,
+            answers=self._answers_of(settings.cache),
         )
         remotes: dict[str, RemoteModel] = {}
         transport = RemoteTransport(remotes, self._transport)
         nodes = compile_graph(
             settings.graph, settings.model_names(), transport, demand=self._demand, surroundings=surroundings
         )
-        limit = deadline(self.clock)
+        limit, record = deadline(self.clock), self.auditing.layer(settings)
         live = Live(
             settings=settings,
-            nodes={name: stack(node, limit) for name, node in nodes.items()},
+            nodes={name: stack(node, limit, record) for name, node in nodes.items()},
             able=abilities(settings),
             loaded=self._loaded,
-            leaf=lambda name: stack(self.traces.node(name, "model", ModelNode(name, transport, self._demand)), limit),
+            leaf=lambda name: stack(
+                self.traces.node(name, "model", ModelNode(name, transport, self._demand)), limit, record
+            ),
             fingerprint=fingerprint(settings),
         )
         # Nothing can fail any more that would leave the graph before in place, which needs its own models.
         remotes.update(self._remotes.follow(settings.remotes(), reached_for_s=reached_for_s))
         return live
+
+    def _answers_of(self, settings: AnswersSettings) -> Answers:
+        """Return the cache that *settings* ask for: the one that there is, unless they have changed."""
+        if settings != self._answers_as:
+            self._background.start(self.answers.close(), name="closing the answer cache before this one")
+            self.answers, self._answers_as = self._open_answers(settings), settings
+        return self.answers
+
+    def _open_answers(self, settings: AnswersSettings) -> Answers:
+        counted = self.metrics.layers.answer_store
+        return opened(settings, self._answers_folder, clock=self.clock, counted=counted)
 
     def _loaded(self) -> frozenset[str]:
         """Return the models with an adapter that was loaded at run time, by the controller's last word."""

@@ -16,11 +16,12 @@ _NOTHING = PoolState(ready=0, target=0, starting=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """The verdict, its reason, and the pools that it rests on."""
+    """The verdict, its reason, and the pools that it rests on; ``audit`` says how the audit trail is, if any."""
 
     ready: bool
     reason: str
     pools: Mapping[str, PoolState]
+    audit: str = ""
 
     def told(self) -> dict[str, Any]:
         """Return what anyone may know: where replicas are reached, and with which key, is not for clients."""
@@ -33,7 +34,8 @@ class Readiness:
             }
             for name, pool in self.pools.items()
         }
-        return {"ready": self.ready, "reason": self.reason, "pools": pools}
+        audit = {"audit": self.audit} if self.audit else {}
+        return {"ready": self.ready, "reason": self.reason, "pools": pools, **audit}
 
 
 def reachable(name: str, graph: Graph) -> frozenset[str]:

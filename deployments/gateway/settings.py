@@ -8,6 +8,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from deployments.adapters import served_name, split_name
+from deployments.answers.settings import AnswersSettings
+from deployments.audit.settings import AuditSettings
 from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec, cycles
 from deployments.media import Host, MediaSpec
@@ -19,12 +21,14 @@ from deployments.strict import Strict, nearest
 class ModelEntry(Strict):
     """One model as the gateway knows it; ``lora`` says whether its engines can hold adapters.
 
-    ``source`` is the checkpoint, by which the gateway knows that a model has become another under the same name.
+    ``source`` is the checkpoint and ``version`` what it was loaded with, by which the gateway knows that a model has
+    become another under the same name.
     With ``remote`` another server answers, and there is no pool.
     """
 
     family: str
     source: str = ""
+    version: str = ""
     min_replicas: int = Field(default=1, ge=0)
     media: MediaSpec = MediaSpec()
     adapters: tuple[str, ...] = ()
@@ -48,6 +52,8 @@ class GatewaySettings(Strict):
     request_timeout: Seconds = Field(default=600.0, gt=0)
     admin: AdminSettings = AdminSettings()
     remote_hosts: tuple[Host, ...] = ()
+    cache: AnswersSettings = AnswersSettings()
+    audit: AuditSettings = AuditSettings()
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:
@@ -91,9 +97,14 @@ class GatewaySettings(Strict):
                 found[here] = self._checkpoint(split_name(here)[0])
         return json.dumps(found, sort_keys=True)
 
+    def loaded(self, name: str) -> str:
+        """Return what a model was loaded with, its checkpoint first; "" where there is no such model any more."""
+        pool = split_name(name)[0]
+        return " ".join(filter(None, self._checkpoint(pool))) if pool in self.models else ""
+
     def _checkpoint(self, pool: str) -> list[str]:
         model = self.models[pool]
-        return [model.source] if model.remote is None else [model.remote.url, model.remote.model]
+        return [model.source, model.version] if model.remote is None else [model.remote.url, model.remote.model]
 
     def model_names(self) -> list[str]:
         """Return the models and, behind each, the adapters that its configuration declares."""

@@ -16,6 +16,14 @@ class Meters(Protocol):
         """Count one call made of so many requests."""
         ...
 
+    def cached(self, node: str, outcome: str) -> None:
+        """Count a request by what a cache had for it: ``hit``, ``stale``, ``miss``, ``bypass`` where it looked not."""
+        ...
+
+    def screened(self, node: str, found: str, action: str) -> None:
+        """Count what a guard, or a redaction, found and did: ``mask``, ``block``, ``route`` or ``flag``."""
+        ...
+
     def admitted(self, node: str, group: str, waited_s: float) -> None:
         """Note how long a request of the class *group* waited to be let in."""
         ...
@@ -36,6 +44,12 @@ class Unmetered:
         """Ignore it."""
 
     def merged(self, node: str, requests: int) -> None:
+        """Ignore it."""
+
+    def cached(self, node: str, outcome: str) -> None:
+        """Ignore it."""
+
+    def screened(self, node: str, found: str, action: str) -> None:
         """Ignore it."""
 
     def admitted(self, node: str, group: str, waited_s: float) -> None:

@@ -9,14 +9,17 @@ from deployments.nodes import deadline
 from deployments.nodes.admission import kind as admission
 from deployments.nodes.batch import kind as batch
 from deployments.nodes.brown_out import kind as brown_out
+from deployments.nodes.cache import kind as cache
 from deployments.nodes.canary import kind as canary
 from deployments.nodes.cascade import kind as cascade
 from deployments.nodes.coalesce import kind as coalesce
 from deployments.nodes.ensemble import kind as ensemble
 from deployments.nodes.fallback import kind as fallback
+from deployments.nodes.guard import kind as guard
 from deployments.nodes.hedge import kind as hedge
 from deployments.nodes.longform import kind as longform
 from deployments.nodes.record import kind as record
+from deployments.nodes.redact import kind as redact
 from deployments.nodes.shadow import kind as shadow
 from deployments.nodes.split import kind as split
 from deployments.nodes.switch import kind as switch
@@ -35,8 +38,11 @@ KINDS: Mapping[str, Kind] = {
     "canary": canary.KIND,
     "brown-out": brown_out.KIND,
     "coalesce": coalesce.KIND,
+    "cache": cache.KIND,
     "admission": admission.KIND,
     "batch": batch.KIND,
     "longform": longform.KIND,
     "transform": transform.KIND,
+    "redact": redact.KIND,
+    "guard": guard.KIND,
 }

@@ -18,6 +18,21 @@ class GraphMeters:
             "tercet_batched_requests", "Requests that went out in a merged call.", ["node"], registry=registry
         )
         self._calls = Counter("tercet_batched_calls", "Merged calls.", ["node"], registry=registry)
+        self._cached = Counter(
+            "tercet_cache_requests", "Requests by what a cache had for them.", ["node", "outcome"], registry=registry
+        )
+        self._store = Counter(
+            "tercet_cache_store_calls",
+            "Calls to the second level of the answer cache.",
+            ["operation", "outcome"],
+            registry=registry,
+        )
+        self._screened = Counter(
+            "tercet_screened",
+            "What guards and redactions found, by what they did.",
+            ["node", "found", "action"],
+            registry=registry,
+        )
         self._waited = Histogram(
             "tercet_admission_wait_seconds",
             "How long requests waited to be admitted.",
@@ -40,6 +55,18 @@ class GraphMeters:
         """Count one merged call."""
         self._merged.labels(node).inc(requests)
         self._calls.labels(node).inc()
+
+    def cached(self, node: str, outcome: str) -> None:
+        """Count what a cache had."""
+        self._cached.labels(node, outcome).inc()
+
+    def answer_store(self, operation: str, outcome: str) -> None:
+        """Count one call to the answer cache's second level."""
+        self._store.labels(operation, outcome).inc()
+
+    def screened(self, node: str, found: str, action: str) -> None:
+        """Count what was found."""
+        self._screened.labels(node, found, action).inc()
 
     def admitted(self, node: str, group: str, waited_s: float) -> None:
         """Observe a wait."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from deployments.signals import LATENCY_BOUNDS_S
+from deployments.telemetry.audit_meters import AuditMeters
 from deployments.telemetry.graph_meters import GraphMeters
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -25,6 +26,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.layers = GraphMeters(self.registry)
+        self.audit = AuditMeters(self.registry)
         self.requests = self._counter("requests", "Requests that ended.", "entry", "model", "endpoint", "outcome")
         self.tokens = self._counter("tokens", "Prompt and completion tokens.", "model", "kind")
         self.edges = self._counter("graph_edges", "Hand-overs between graph nodes.", "node", "target", "outcome")

@@ -158,7 +158,7 @@ BAD = {
     "models misspelt": (
         "modls: {}\n",
         [
-            "modls: is not a known key; did you mean models? known: autoscale, default, gateway, graph, models",
+            "modls: is not a known key; did you mean models? known: audit, autoscale, cache, default, gateway, graph, models",
             "models: is required",
         ],
     ),

@@ -21,13 +21,16 @@ GRAPH: dict[str, Any] = {
     "longform": {"longform": "dense", "polish": "moe"},
     "transform": {"transform": "dense", "system": "Be brief."},
     "coalesce": {"coalesce": "dense", "any": True},
+    "cache": {"cache": "dense", "any": True},
     "admission": {"admission": "dense", "concurrent": 1, "queue": 0},
     "batch": {"batch": "dense"},
     "brown-out": {"brown-out": "dense", "to": "moe"},
+    "redact": {"redact": "dense"},
+    "guard": {"guard": "dense", "input": [{"injection": True}]},
 }
 NAMES = [
-    "dense", "switch", "fallback", "nested", "longform", "transform", "coalesce", "admission", "batch", "brown-out",
-    "deadline",
+    "dense", "switch", "fallback", "nested", "longform", "transform", "coalesce", "cache", "admission", "batch",
+    "brown-out", "deadline", "redact", "guard",
 ]  # fmt: skip
 
 

@@ -115,6 +115,13 @@ def coalesce(to: Names) -> Section:
     return _one("coalesce", to, _with(any=st.booleans(), window=SECONDS, memory=st.sampled_from([300, 2**20])))
 
 
+def cache(to: Names) -> Section:
+    options = _with(
+        any=st.booleans(), ttl=SECONDS, stale=st.sampled_from([0, 30]), largest=st.sampled_from([300, 2**20])
+    )
+    return _one("cache", to, options)
+
+
 def admission(to: Names) -> Section:
     classes = st.just({"urgent": {"priority": 5, "when": {"header": {"x-class": "a"}}}, "rest": {}})
     options = _with(
@@ -136,6 +143,26 @@ def transform(to: Names) -> Section:
     return _one("transform", to, st.sampled_from([{"system": "Be brief."}, {"trim": True}, {"stop_after": "money"}]))
 
 
+def redact(to: Names) -> Section:
+    options = _with(direction=st.sampled_from(["input", "output"]), action=st.sampled_from(["mask", "flag"]))
+    return _one("redact", to, options)
+
+
+def guard(to: Names) -> Section:
+    words: dict[str, Any] = {"words": ["never said"]}
+    checks = st.one_of(
+        st.sampled_from([
+            {"output": [{**words, "action": "mask"}]},
+            # A pattern holds back so many characters, which may be half a word, and the laws count words.
+            {"input": [{"injection": True, "action": "flag"}], "output": [{"patterns": ["zz{1,9}"], "action": "flag"}]},
+        ]),
+        to.map(lambda name: {"input": [{"patterns": ["word word"], "action": "route", "to": name}]}),
+        to.map(lambda name: {"output": [{**words, "action": "route", "to": name}]}),
+        to.map(lambda name: {"input": [{"judge": name, "action": "flag", "without_verdict": "pass", "wait": 0.5}]}),
+    )  # fmt: skip
+    return _node(st.fixed_dictionaries({"guard": to}), checks)
+
+
 SECTIONS: Mapping[str, Callable[[Names], Section]] = {
     "switch": switch,
     "fallback": fallback,
@@ -149,10 +176,13 @@ SECTIONS: Mapping[str, Callable[[Names], Section]] = {
     "canary": canary,
     "brown-out": brown_out,
     "coalesce": coalesce,
+    "cache": cache,
     "admission": admission,
     "batch": batch,
     "longform": longform,
     "transform": transform,
+    "redact": redact,
+    "guard": guard,
 }
 
 

@@ -138,6 +138,11 @@ ROWS: Mapping[str, Row] = {
         streamed=STREAMED,
         whole=WHOLE,
     ),
+    "cache": Row(
+        node={"cache": "dense", "any": True},
+        streamed=STREAMED,
+        whole=WHOLE,
+    ),
     "admission": Row(
         node={"admission": "dense", "concurrent": 1},
         streamed=STREAMED,
@@ -171,6 +176,31 @@ ROWS: Mapping[str, Row] = {
         node={"transform": "dense", "trim": True},
         streamed=("no_replica", "dense", "cut:deadline_exceeded", "cut:engine_failed", "engine_failed", "dense"),
         whole=("no_replica", "dense", "deadline_exceeded", "engine_failed", "engine_failed", "dense"),
+    ),
+    "redact": Row(
+        node={"redact": "dense"},
+        streamed=STREAMED,
+        whole=WHOLE,
+    ),
+    "redact of answers": Row(
+        node={"redact": "dense", "direction": "output"},
+        streamed=("no_replica", "dense", "cut:deadline_exceeded", "cut:engine_failed", "engine_failed", "dense"),
+        whole=("no_replica", "dense", "deadline_exceeded", "engine_failed", "engine_failed", "dense"),
+    ),
+    "guard": Row(
+        node={"guard": "dense", "input": [{"injection": True}], "output": [{"words": ["never said"]}]},
+        streamed=("no_replica", "dense", "cut:deadline_exceeded", "cut:engine_failed", "engine_failed", "dense"),
+        whole=("no_replica", "dense", "deadline_exceeded", "engine_failed", "engine_failed", "dense"),
+    ),
+    "guard's judge": Row(
+        node={"guard": "moe", "input": [{"judge": "dense", "without_verdict": "pass", "wait": "2s"}]},
+        streamed=("moe",) * 6,
+        whole=("moe",) * 6,
+    ),
+    "guard that routes": Row(
+        node={"guard": "moe", "input": [{"patterns": ["word"], "action": "route", "to": "dense"}]},
+        streamed=STREAMED,
+        whole=WHOLE,
     ),
 }
 # fmt: on

@@ -80,6 +80,7 @@ WORDED: dict[str, dict[str, Any]] = {
     "canary": {"canary": "a", "to": "b"},
     "brown-out": {"brown-out": "a", "to": "b"},
     "transform": {"transform": "a", "trim": True},
+    "guard": {"guard": "a", "input": [{"judge": "b"}], "output": [{"words": ["x"], "action": "route", "to": "c"}]},
 }
 
 

@@ -1,0 +1,1 @@
+"""Documents with personal data whose places are known, and how well and how safely it is found."""

@@ -1,0 +1,129 @@
+"""What the audit trail hears of one request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from deployments.audit.lines import Answered
+from deployments.audit.settings import AuditSettings
+from deployments.nodes.record.heard import Heard
+from deployments.request import Context, Frame, Request
+from deployments.telemetry.records import CANCELLED
+
+
+def nobody(context: Context) -> str:  # noqa: ARG001
+    """Know of no key."""
+    return ""
+
+
+def unversioned(model: str) -> str:  # noqa: ARG001
+    """Know of no version."""
+    return ""
+
+
+def unpriced(model: str, prompt_tokens: int, completion_tokens: int) -> Mapping[str, float]:  # noqa: ARG001
+    """Know of no cost."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What others know of a request: the name of the caller's key, a model's version, and what tokens cost."""
+
+    key: Callable[[Context], str] = nobody
+    version: Callable[[str], str] = unversioned
+    cost: Callable[[str, int, int], Mapping[str, float]] = unpriced
+
+
+class Taken:
+    """Listens to one answer; ``record`` may be called in another thread once the answer has come to its end."""
+
+    def __init__(self, request: Request, context: Context, settings: AuditSettings, clock: Callable[[], float]) -> None:
+        self._request, self._context, self._policy = request, context, settings.text
+        self._heard = Heard(clock, text=False)
+        self._pieces: list[str] = []
+        self._sent = hashlib.sha256()
+        self._arms: dict[str, str] = {}
+        self._unseen = 0
+        self.outcome = CANCELLED
+
+    @property
+    def answered(self) -> bool:
+        """Say whether anything was generated for the request."""
+        return self._heard.head is not None
+
+    @property
+    def size(self) -> int:
+        """Return about how many bytes of text a record takes."""
+        declared = self._context.headers.get("content-length", "")
+        asked = int(declared) if declared.isdecimal() and len(declared) < len(str(2**63)) else 0
+        return asked + sum(map(len, self._pieces)) if self._policy == "full" else 0
+
+    def saw(self, frame: Frame) -> None:
+        """Take note of a frame."""
+        if frame.head is not None and not self._heard.begun:
+            self._pieces.clear()  # of a branch that was given up
+        self._heard.take(frame)
+        self._sent.update(frame.data)
+        if frame.text and self._policy != "none":
+            self._pieces.append(frame.text)
+
+    def chose(self, node: str, arm: str) -> None:
+        """Take note of a choice, and let others hear it too."""
+        self._arms[node] = arm
+        self._context.chose(node, arm)
+
+    def unseen(self, tokens: int) -> None:
+        """Take note of tokens that no client sees, and let others hear it too."""
+        self._unseen += tokens
+        self._context.unseen(tokens)
+
+    def end(self, outcome: str) -> None:
+        """Note how it ended."""
+        self.outcome = outcome
+        self._heard.end()
+
+    def record(self, facts: Facts) -> Answered:
+        """Return the record."""
+        context, heard, head = self._context, self._heard, self._heard.head
+        text, hashed, full = "".join(self._pieces), self._policy != "none", self._policy == "full"
+        model = head.model if head is not None else ""
+        return Answered(
+            at_s=context.now.timestamp(),
+            request_id=context.request_id,
+            tenant=context.tenant,
+            key=facts.key(context),
+            endpoint=self._request.endpoint,
+            entry=self._request.model or (head.path[0] if head is not None and head.path else ""),
+            outcome=self.outcome,
+            stream=self._request.stream,
+            duration_s=round(heard.elapsed_s, 6),
+            ttft_s=None if heard.ttft_s is None else round(heard.ttft_s, 6),
+            model=model,
+            version=facts.version(model) if model else "",
+            replica=head.replica if head is not None else "",
+            path=head.path if head is not None else context.path,
+            arms=self._arms,
+            notes=head.notes if head is not None else {},
+            cost=facts.cost(model, heard.prompt_tokens or 0, heard.tokens) if model else {},
+            prompt_tokens=heard.prompt_tokens,
+            completion_tokens=heard.tokens,
+            unseen_tokens=self._unseen,
+            finish_reason=heard.finish_reason,
+            prompt_sha256=_hash(self._request.body) if hashed else "",
+            text_sha256=hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() if text else "",
+            sent_sha256=self._sent.hexdigest() if hashed and head is not None else "",
+            prompt=self._request.body if full else None,
+            text=text if full else None,
+        )
+
+
+def _hash(body: Mapping[str, object]) -> str:
+    try:
+        return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
+    except (UnicodeEncodeError, TypeError, ValueError):  # half a surrogate pair, which UTF-8 cannot carry
+        return ""

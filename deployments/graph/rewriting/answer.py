@@ -1,0 +1,144 @@
+"""One answer on its way out with every text rewritten, streamed or whole; bytes without a change pass as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
+
+from deployments.graph.disclosure import answers
+from deployments.graph.rewriting.events import END, comment_of, content_of, events_of, read, rendered
+from deployments.graph.rewriting.leaves import changed
+from deployments.graph.rewriting.spelling import SURFACES, Event, Key, Piece
+from deployments.graph.rewriting.writing import Writing, Written
+from deployments.request import Endpoint, Frame
+
+
+def never(data: bytes) -> bool:  # noqa: ARG001
+    """Expect something in any bytes."""
+    return False
+
+
+@dataclass(slots=True)
+class _Text:
+    """One text that the stream spells out, and the last event that held some of it."""
+
+    written: Written
+    event: bytes
+    value: Event
+
+
+class Rewriting:
+    """Rewrites the frames of one answer; each text of it gets a rewriting of its own.
+
+    Bytes that are *untouched* are not even read, where nothing is held back. Where a text is held back at its end, an
+    event that adds the rest goes before the one that ends it. A further head begins the answer again while none of it
+    has come.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, *, stream: bool, writing: Writing, untouched: Callable[[bytes], bool] = never
+    ) -> None:
+        self._surface = SURFACES.get(endpoint)
+        self._stream = stream and self._surface is not None
+        self._writing, self._untouched = writing, untouched
+        self._texts: dict[Key, _Text] = {}
+        self._added = 0
+        self._answered = False
+        self._said: list[str] = []
+
+    def frame(self, frame: Frame) -> Frame:
+        """Return *frame* rewritten; raises EngineFailed for what cannot be read."""
+        if frame.head is not None and not self._answered:
+            self._texts, self._added = {}, 0
+        self._answered = self._answered or answers(frame)
+        if not frame.data or (not self._added and not self._pending and self._untouched(frame.data)):
+            return frame
+        if not self._stream:
+            return self._whole(frame)
+        self._said = []
+        data = b"".join(self._event(event) for event in events_of(frame.data))
+        return replace(frame, data=data, text="".join(self._said), ids=())
+
+    def end(self) -> Frame | None:
+        """Return what is still held back when the stream has ended without ending its texts, None where nothing is."""
+        self._said = []
+        data = self._ended(list(self._texts))
+        return Frame(data=data, text="".join(self._said)) if data else None
+
+    @property
+    def _pending(self) -> bool:
+        return any(text.written.pending for text in self._texts.values())
+
+    def _whole(self, frame: Frame) -> Frame:
+        value = read(frame.data)
+        body = changed(value, self._rewritten)
+        text = self._writing(source=False).whole(frame.text) if frame.text else ""
+        data = frame.data if body is value else msgspec.json.encode(body)
+        return replace(frame, data=data, text=text, ids=())
+
+    def _rewritten(self, text: str, source: bool) -> str:
+        written = self._writing(source=source).whole(text)
+        return text if written == text else written
+
+    def _event(self, event: bytes) -> bytes:
+        content = content_of(event)
+        if not content:
+            return comment_of(event)
+        if content == END:
+            return self._ended(list(self._texts)) + event
+        value = read(content)
+        pieces = list(self._surface.pieces(value)) if self._surface is not None else []
+        held = {piece.key for piece in pieces}
+        over = [key for key in self._texts if self._ends(value, key)]
+        before = self._ended([key for key in over if key not in held], number=value.get("sequence_number", 0))
+        if pieces:
+            same = True
+            for piece in pieces:
+                same = self._spelled(piece, event, value, last=self._ends(value, piece.key)) and same
+        else:
+            other = changed(value, self._rewritten)
+            same, value = other is value, other
+        if "sequence_number" in value:
+            number = value["sequence_number"] + self._added
+            value, same = {**value, "sequence_number": number}, same and not self._added
+        return before + (event if same else rendered(value, event))
+
+    def _ends(self, value: Event, key: Key) -> bool:
+        return self._surface is not None and self._surface.ends(value, key)
+
+    def _spelled(self, piece: Piece, event: bytes, value: Event, *, last: bool) -> bool:
+        """Rewrite *piece* where it stands; say whether it has stayed the same."""
+        text = self._texts.get(piece.key)
+        if text is None:
+            text = self._texts[piece.key] = _Text(self._writing(source=piece.source), event, value)
+        text.event, text.value = event, value
+        came = piece.holder[piece.field]
+        written = text.written.feed(came)
+        if last:
+            written += text.written.end()
+            del self._texts[piece.key]
+        piece.holder[piece.field] = written
+        self._say(piece.key, written)
+        return bool(written == came)
+
+    def _ended(self, keys: list[Key], *, number: int = 0) -> bytes:
+        """Return the events that add what is held back of the texts *keys*, which are over; *number* is the first's."""
+        events = []
+        for key in keys:
+            text = self._texts.pop(key)
+            rest = text.written.end()
+            if rest and self._surface is not None:
+                value = self._surface.spelled(text.value, key, rest)
+                if "sequence_number" in value:
+                    value["sequence_number"] = number + self._added
+                    self._added += 1
+                events.append(rendered(value, text.event))
+                self._say(key, rest)
+        return b"".join(events)
+
+    def _say(self, key: Key, text: str) -> None:
+        if self._surface is not None and self._surface.is_answer(key):
+            self._said.append(text)

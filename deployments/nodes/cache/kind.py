@@ -1,0 +1,140 @@
+"""cache: the same request of the same tenant gets the answer that was given before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import replace
+
+import msgspec
+
+from deployments.answers.kept import Kept, Since
+from deployments.answers.labels import labels_of
+from deployments.graph.closing import closing
+from deployments.graph.kind import Kind, Plan
+from deployments.graph.node import Node
+from deployments.graph.subject import Subject
+from deployments.graph.wiring import Wiring
+from deployments.nodes.cache.asked import NOT_COUNTED, Asked, asked
+from deployments.nodes.cache.heard import Heard
+from deployments.nodes.cache.revalidation import Revalidation
+from deployments.nodes.cache.spec import CacheSpec
+from deployments.nodes.cache.stamps import fresh, renewed, stamps
+from deployments.nodes.coalesce.key import key_of
+from deployments.request import Context, Frame, Request
+
+NOTE = "cache"
+# Of what is kept: another number leaves alone what was kept before.
+_FORMAT = 1
+
+
+class Cache:
+    """Looks for each request's answer before it hands it on, and has a whole answer kept.
+
+    A key is made of all that the answer depends on: the request, its tenant, and what its target is now, down to the
+    checkpoints. What is written down is the first level's at once and the second's soon.
+    """
+
+    def __init__(self, name: str, spec: CacheSpec, wiring: Wiring) -> None:
+        self._name, self._spec, self._wiring = name, spec, wiring
+        self._without = frozenset((*spec.ignore_headers, *NOT_COUNTED))
+        self._target = msgspec.json.encode([_FORMAT, name, wiring.identity(spec.cache)])
+        self._revalidation = Revalidation(name, wiring, self._kept_anew)
+
+    async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+        """Stream the answer that is kept, or the target's."""
+        told = asked(context)
+        key = self._key(request, context) if told.keep else None
+        found = await self._wiring.answers.find(key, context.now.timestamp()) if key and told.find else None
+        if found is None:
+            outcome = "bypass" if key is None or not told.find else "miss"
+            self._wiring.meters.cached(self._name, outcome)
+            async with aclosing(self._generated(key, request, context, told)) as frames:
+                async for frame in frames:
+                    yield _noted(frame, outcome)
+            return
+        assert key is not None  # noqa: S101 - nothing is found without one
+        for frame in self._given(key, found, request, context, told):
+            yield frame
+
+    def _given(self, key: bytes, kept: Kept, request: Request, context: Context, told: Asked) -> Iterator[Frame]:
+        """Yield a kept answer as the answer to this request, and have a stale one made anew."""
+        outcome = "hit" if context.now.timestamp() < kept.fresh_until_s else "stale"
+        if outcome == "stale":
+            self._revalidation.start(key, request, context, told)
+        self._wiring.meters.cached(self._name, outcome)
+        for node, arm in kept.arms:
+            context.chose(node, arm)
+        head = msgspec.structs.replace(kept.head, path=(*context.path, *kept.head.path)).noting(NOTE, outcome)
+        anew = fresh(kept.stamps, kept.call_id, context)
+        for at, frame in enumerate(kept.frames):
+            given = renewed(frame, kept.stamps, anew)
+            yield given if at else msgspec.structs.replace(given, head=head)
+
+    def _key(self, request: Request, context: Context) -> bytes | None:
+        key = key_of(request, context, sampled=self._spec.any, without=self._without)
+        return None if key is None else hashlib.blake2b(key + self._target, digest_size=32).digest()
+
+    async def _generated(
+        self, key: bytes | None, request: Request, context: Context, told: Asked
+    ) -> AsyncGenerator[Frame]:
+        since, heard = self._wiring.answers.now, Heard(self._spec.largest, len(context.path))
+
+        def chose(node: str, arm: str) -> None:
+            heard.arms.append((node, arm))
+            context.chose(node, arm)
+
+        entered = replace(context, path=(*context.path, self._name), chose=chose)
+        with self._wiring.edge(self._name, self._spec.cache):
+            async with closing(self._wiring.node(self._spec.cache)(request, entered)) as frames:
+                async for frame in frames:
+                    if key is not None:
+                        heard.take(frame)
+                    yield frame
+        if key is not None and heard.unfit(request.endpoint) is None:
+            self._wiring.answers.keep(key, self._kept(heard, since, context, told))
+
+    def _kept(self, heard: Heard, since: Since, context: Context, told: Asked) -> Kept:
+        head, pieces = heard.told(), tuple(heard.pieces())
+        until_s = context.now.timestamp() + self._spec.ttl
+        return Kept(
+            head=head,
+            frames=pieces,
+            fresh_until_s=until_s,
+            until_s=until_s + self._spec.stale,
+            since=since,
+            labels=labels_of(model=head.model, tenant=context.tenant, tags=(*self._spec.tags, *told.tags)),
+            call_id=context.call_id,
+            stamps=stamps(pieces[0].data),
+            arms=tuple(heard.arms),
+        )
+
+    async def _kept_anew(self, key: bytes, request: Request, context: Context, told: Asked) -> int:
+        """Have the answer made again and kept; return how many tokens it took, which no client sees."""
+        tokens = 0
+        async with aclosing(self._generated(key, request, context, told)) as frames:
+            async for frame in frames:
+                tokens += frame.tokens
+        return tokens
+
+
+def _noted(frame: Frame, outcome: str) -> Frame:
+    return frame if frame.head is None else msgspec.structs.replace(frame, head=frame.head.noting(NOTE, outcome))
+
+
+def plan(spec: CacheSpec, subject: Subject) -> Plan:
+    """Say whether the request's answer could be kept."""
+    if key_of(subject.request, subject.context, sampled=spec.any) is None:
+        why = "is answered anew each time: the answer is drawn at random, or is kept under a name of its own"
+    else:
+        why = f"gets the answer that the same tenant got to the same request within the last {spec.ttl:g} s, if any"
+    return Plan(order=(spec.cache,), why=(why,))
+
+
+def build(name: str, spec: CacheSpec, wiring: Wiring) -> Node:
+    """Return the node that gives answers again."""
+    return Cache(name, spec, wiring)
+
+
+KIND = Kind(spec=CacheSpec, build=build, plan=plan)

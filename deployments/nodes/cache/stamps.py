@@ -1,0 +1,87 @@
+"""What is written anew into an answer that is given again: its id and when it was made."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+
+import msgspec
+
+from deployments.answers.kept import Stamp
+from deployments.request import Context, Frame
+
+# Quotes inside JSON's strings are escaped, so these bytes can only be a key and its value.
+_ID = re.compile(rb'("id"\s*:\s*)("(?:[^"\\]|\\.)*")')
+_MADE = re.compile(rb'("(?:created|created_at)"\s*:\s*)(\d{1,12})(?=[\s,}])')
+_DATA = b"data:"
+_PREFIX = re.compile(r"[A-Za-z]{1,16}[-_]", re.ASCII)
+
+
+class _Named(msgspec.Struct):
+    id: str | None = None
+    created: int | None = None
+    created_at: int | None = None
+
+
+class _Answer(_Named):
+    message: _Named | None = None
+    response: _Named | None = None
+
+
+_answer = msgspec.json.Decoder(_Answer)
+
+
+def stamps(first: bytes) -> tuple[Stamp, ...]:
+    """Return what there is to write anew, as *first*, a whole body or the first events of a stream, says it.
+
+    Of an answer that says nothing of the kind, such as vectors without an id, nothing is.
+    """
+    found: dict[bytes, Stamp] = {}
+    for named in _named(first):
+        for name, said in _ID.findall(first):
+            if named.id is not None and said == msgspec.json.encode(named.id):
+                found[name + said] = Stamp(name + said, name, named.id)
+        for name, said in _MADE.findall(first):
+            if said in (b"%d" % made for made in (named.created, named.created_at) if made is not None):
+                found[name + said] = Stamp(name + said, name, int(said))
+    return tuple(found.values())
+
+
+def renewed(frame: Frame, stamps: tuple[Stamp, ...], fresh: tuple[bytes, ...]) -> Frame:
+    """Return *frame* with what is *fresh* in the place of each stamp."""
+    data = frame.data
+    for stamp, anew in zip(stamps, fresh, strict=True):
+        data = data.replace(stamp.was, anew)
+    return msgspec.structs.replace(frame, data=data)
+
+
+def fresh(stamps: tuple[Stamp, ...], call_id: str, context: Context) -> tuple[bytes, ...]:
+    """Return what each stamp is to be for the request of *context*; *call_id* was the call's that made the answer."""
+    now_s = int(context.now.timestamp())
+    told = (now_s if isinstance(one.said, int) else _own(one.said, call_id, context.call_id) for one in stamps)
+    return tuple(stamp.name + msgspec.json.encode(said) for stamp, said in zip(stamps, told, strict=True))
+
+
+def _own(said: str, call_id: str, own: str) -> str:
+    """Return an id of the same form: with the request's own where the call's was in it, else one that nobody has."""
+    if call_id and said.endswith(call_id):
+        return said.removesuffix(call_id) + own
+    prefix = _PREFIX.match(said)
+    return (prefix[0] if prefix else "") + uuid.uuid4().hex
+
+
+def _named(first: bytes) -> Iterator[_Named]:
+    for text in _objects(first):
+        try:
+            answer = _answer.decode(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        yield from (one for one in (answer, answer.message, answer.response) if one is not None)
+
+
+def _objects(first: bytes) -> Iterator[bytes]:
+    if first.lstrip().startswith(b"{"):
+        yield first
+        return
+    yield from (line[len(_DATA) :] for line in first.splitlines() if line.startswith(_DATA))

@@ -1,0 +1,118 @@
+"""guard: looks at what goes in and at what comes out, and blocks, masks, routes elsewhere or flags what it finds.
+
+Words and patterns are looked for in streams as they pass, holding back no more than the longest of them; schemas and
+judges, and answers that another node may have to give instead, need the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from msgspec.structs import replace
+
+from deployments.errors import Invalid
+from deployments.graph.closing import closing
+from deployments.graph.kind import Kind, Plan
+from deployments.graph.node import Node
+from deployments.graph.rewriting.alone import passing, without_tokens
+from deployments.graph.rewriting.answer import Rewriting
+from deployments.graph.speaking import SPOKEN
+from deployments.graph.subject import Subject
+from deployments.graph.wiring import Wiring
+from deployments.nodes.cascade.held import unjudgeable
+from deployments.nodes.guard.inward import admitted
+from deployments.nodes.guard.looks import ready
+from deployments.nodes.guard.outward import Hold, Outward
+from deployments.nodes.guard.spec import Check, GuardSpec
+from deployments.request import Context, Frame, Request
+
+
+class Guard:
+    """Checks every request to one target, and every answer in words."""
+
+    def __init__(self, name: str, spec: GuardSpec, wiring: Wiring) -> None:
+        self._name, self._spec, self._wiring = name, spec, wiring
+        self._input = [ready(check) for check in spec.input]
+        self._output = [ready(check) for check in spec.output]
+        self._holds = any(check.holds for check in spec.output)
+
+    async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+        """Stream the answer of the target, or of the node that a check sends the request to."""
+        asked = self._answerable(request)
+        going = await admitted(self._name, self._input, asked, self._spec.guard, context, self._wiring)
+        note = ", ".join(going.notes)
+        checked = bool(self._output) and request.endpoint in SPOKEN and going.target == self._spec.guard
+        if not checked:
+            answer = self._passed(going.target, going.request, context, None)
+        elif self._holds:
+            answer = self._held(going.request, context)
+        else:
+            answer = self._passed(going.target, going.request, context, self._outward())
+        async with aclosing(answer) as frames:
+            async for frame in frames:
+                told = note and frame.head is not None
+                yield replace(frame, head=frame.head.noting("guarded", note)) if told and frame.head else frame
+
+    def _answerable(self, request: Request) -> Request:
+        """Return *request* for an answer that can be checked; raises Invalid where it asks for another."""
+        if not self._spec.rewrites or request.endpoint not in SPOKEN:
+            return request
+        reason = unjudgeable(request) if self._holds else None
+        if reason is not None:
+            raise Invalid(f"model: {self._name} judges one whole answer, and this request {reason}", param="model")
+        return without_tokens(passing(request, self._name), self._name)
+
+    def _outward(self) -> Outward:
+        return Outward(self._name, self._output, self._wiring)
+
+    async def _passed(
+        self, target: str, request: Request, context: Context, outward: Outward | None
+    ) -> AsyncGenerator[Frame]:
+        answer = None
+        if outward is not None:
+            answer = Rewriting(request.endpoint, stream=request.stream, writing=outward)
+        with self._wiring.edge(self._name, target):
+            async with closing(self._wiring.node(target)(request, context.enter(self._name))) as frames:
+                async for frame in frames:
+                    yield frame if answer is None else answer.frame(frame)
+            last = None if answer is None else answer.end()
+            if last is not None:
+                yield last
+
+    async def _held(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+        outward, hold = self._outward(), Hold(self._name, self._spec.hold)
+        async with aclosing(self._passed(self._spec.guard, request, context, outward)) as frames:
+            async for frame in frames:
+                hold.take(frame)
+        hold.held.end(self._spec.guard)
+        instead, notes = await outward.verdict(hold.held, context)
+        if instead is None:
+            yield hold.held.released(notes)
+            return
+        self._wiring.took(self._name, hold.held.tokens, context)
+        async with aclosing(self._passed(instead, request, context, None)) as frames:
+            async for frame in frames:
+                yield frame
+
+
+def plan(spec: GuardSpec, subject: Subject) -> Plan:  # noqa: ARG001 - words may be in files that only gateways have
+    """Say what is checked."""
+    why = tuple(
+        f"{direction}: {', '.join(map(_told, checks))}"
+        for direction, checks in (("input", spec.input), ("output", spec.output))
+        if checks
+    )
+    return Plan(order=tuple(dict.fromkeys(spec.answering())), why=why)
+
+
+def _told(check: Check) -> str:
+    return f"{check.look} {check.action}" + (f" to {check.to}" if check.to else "")
+
+
+def build(name: str, spec: GuardSpec, wiring: Wiring) -> Node:
+    """Return the node that guards; raises Misconfigured for words that cannot be had."""
+    return Guard(name, spec, wiring)
+
+
+KIND = Kind(spec=GuardSpec, build=build, plan=plan)
