@@ -33,6 +33,7 @@ from benchmarks.live_burst_fleet import (
     SIGNAL_LAG_S,
     Fleet,
 )
+from benchmarks.live_burst_knees import code_is_there
 from benchmarks.live_burst_live import Played, played
 from benchmarks.live_burst_report import Report, Run, page, plot
 from benchmarks.live_burst_simulated import simulated
@@ -65,6 +66,8 @@ def main(
                 measured = _apart(calibrated, _SPEED, directory, _CALIBRATE_S)
                 write_profile(ENGINE, measured, source=f"`python -m benchmarks.live_burst --calibrate`, {utc_now()}")
             fleet = Fleet(speed=_SPEED, measured=load_profile(ENGINE))
+            if not again:
+                code_is_there()
             runs = [_run(one, fleet, traces, directory, minutes=minutes, again=again) for one in chosen]
     except (DidNotStartError, ProfileError, TimeoutError, RuntimeError) as error:
         typer.secho(str(error), err=True, fg="red")
@@ -128,6 +131,7 @@ def _setup(fleet: Fleet) -> dict[str, str]:
         "targets": f"TTFT {fleet.slo.ttft_p95_s:g} s, TPOT {1e3 * (fleet.slo.tpot_p95_s or 0):g} ms",
         "policy": f"sla, release_after {RELEASE_AFTER_S:g} s, all else at its defaults; all at the pace of the trace",
         "replicas": f"{LEAST} to {MOST}, whose start imitates a cold one of {COLD_START_S:g} s beside Serve's own part",
+        "ready": "without replicas that are sent nothing more since they are released; those drain in the simulator",
         "simulator": f"signals {SIGNAL_LAG_S:g} s old, Serve {SERVE_LAG_S:g} s late, {1e3 * ROUTING_S:g} ms of routing",
     }
 

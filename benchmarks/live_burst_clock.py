@@ -8,9 +8,8 @@ down: each second that passes is ``speed`` seconds to it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from autoscale.capacity.knee_source import KneeSource
 from autoscale.capacity.profile import EngineProfile
@@ -26,6 +25,19 @@ from deployments.totals import StepTotals
 _POINTS_S = (0.0, *LATENCY_BOUNDS_S)
 
 
+class Aside(Protocol):
+    """Works knees out aside while decisions are made."""
+
+    @property
+    def source(self) -> KneeSource:
+        """Return what answers."""
+        ...
+
+    def go_on(self, at_s: float) -> None:
+        """Go on with what was asked until *at_s*, the time of the next decision."""
+        ...
+
+
 @dataclass(slots=True)
 class TraceTime:
     """Ask *policy*, written as in a configuration, at the trace's pace; rates and times in its reasons are of that.
@@ -38,23 +50,28 @@ class TraceTime:
     policy: Any = "sla"
     knees: Literal["process", "here"] = "process"
     _inner: Policy = field(init=False)
-    _at_s: float = 0.0
+    _aside: Aside = field(init=False)
+    _began_s: float | None = None
 
     def __post_init__(self) -> None:
         assert KINDS  # noqa: S101 - the grammar knows no kinds before the registry is imported
-        self._inner = parse(self.policy).build(Build(QueueSpec(), _source(self.knees, lambda: self._at_s)))
+        self._aside = _aside(self.knees)
+        self._inner = parse(self.policy).build(Build(QueueSpec(), self._aside.source))
 
     def decide(self, fleet: Fleet) -> Decision:
         """Answer what the policy says of the slowed fleet."""
-        self._at_s = fleet.at_s
-        return revise(fleet, self._inner.decide(slowed(fleet, self.speed)), _judged)
+        self._began_s = fleet.at_s if self._began_s is None else self._began_s
+        self._aside.go_on(fleet.at_s)
+        return revise(fleet, self._inner.decide(slowed(fleet, self.speed, self._began_s)), _judged)
 
 
-def slowed(fleet: Fleet, speed: float) -> Fleet:
-    """Return *fleet* as if everything in it took *speed* times as long."""
-    return replace(
-        fleet, at_s=fleet.at_s * speed, pools={name: _pool(pool, speed) for name, pool in fleet.pools.items()}
-    )
+def slowed(fleet: Fleet, speed: float, began_s: float) -> Fleet:
+    """Return *fleet* as if everything in it had taken *speed* times as long since *began_s*.
+
+    Slowed from 1970 on, a time would be told to microseconds only, which is too coarse for intervals to be whole.
+    """
+    pools = {name: _pool(pool, speed, began_s) for name, pool in fleet.pools.items()}
+    return replace(fleet, at_s=_later(fleet.at_s, speed, began_s), pools=pools)
 
 
 def faster(profile: EngineProfile, speed: float) -> EngineProfile:
@@ -63,12 +80,12 @@ def faster(profile: EngineProfile, speed: float) -> EngineProfile:
     return replace(profile, step=profile.step.slower(1 / speed), entry_s=profile.entry_s / speed, starts=starts)
 
 
-def _pool(pool: PoolFleet, speed: float) -> PoolFleet:
+def _pool(pool: PoolFleet, speed: float, began_s: float) -> PoolFleet:
     slo = Slo(ttft_p95_s=_times(pool.slo.ttft_p95_s, speed), tpot_p95_s=_times(pool.slo.tpot_p95_s, speed))
     return replace(
         pool,
         slo=slo,
-        replicas=tuple(_replica(one, speed) for one in pool.replicas),
+        replicas=tuple(_replica(one, speed, began_s) for one in pool.replicas),
         demand=None if pool.demand is None else _demand(pool.demand, speed),
         ttft=stretched(pool.ttft, speed),
         ttft_window_s=pool.ttft_window_s * speed,
@@ -77,12 +94,12 @@ def _pool(pool: PoolFleet, speed: float) -> PoolFleet:
     )
 
 
-def _replica(one: ReplicaFleet, speed: float) -> ReplicaFleet:
+def _replica(one: ReplicaFleet, speed: float, began_s: float) -> ReplicaFleet:
     return replace(
         one,
-        since_s=one.since_s * speed,
+        since_s=_later(one.since_s, speed, began_s),
         age_s=_times(one.age_s, speed),
-        requested_s=one.requested_s * speed,
+        requested_s=one.requested_s and _later(one.requested_s, speed, began_s),
         startup_s=_times(one.startup_s, speed),
         steps=StepTotals(
             gram=one.steps.gram,
@@ -119,6 +136,10 @@ def stretched(histogram: Histogram, speed: float) -> Histogram:
     )
 
 
+def _later(at_s: float, speed: float, began_s: float) -> float:
+    return began_s + (at_s - began_s) * speed
+
+
 def _times(value: float | None, factor: float) -> float | None:
     return None if value is None else value * factor
 
@@ -129,12 +150,12 @@ def _judged(_: str, pool: PoolFleet, decision: PoolDecision) -> PoolDecision:
     return replace(decision, numbers={**decision.numbers, **seen})
 
 
-def _source(knees: str, clock: Callable[[], float]) -> KneeSource:
+def _aside(knees: str) -> Aside:
     """Import only what is asked for: the one starts a process when it is asked, the other compiles code."""
     if knees == "here":
-        from benchmarks.live_burst_knees import in_time  # noqa: PLC0415
+        from benchmarks.live_burst_knees import InTime  # noqa: PLC0415
 
-        return in_time(clock)
-    from autoscale.controller.knee_process import KneeProcess  # noqa: PLC0415
+        return InTime()
+    from benchmarks.live_burst_aside import Beside  # noqa: PLC0415
 
-    return KneeProcess()
+    return Beside()

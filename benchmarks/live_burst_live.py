@@ -22,7 +22,7 @@ from benchmarks.served import Cpu, Served, served
 # A synthetic engine takes four characters for a token.
 _TOKEN = 4
 _SETTLED_S, _ENDED_S = 60.0, 90.0
-_SAID_EVERY = 10
+_SAID_EVERY = 5
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +30,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
     ``began_s`` is the Unix time of the first second, ``said`` what the policy said now and then. ``clients_attainment``
     is the share of requests within both targets as clients saw them; ``cpu`` are shares of all cores, of each second.
+    ``by_formulas`` is the share of looks at which the policy's capacity was one by formulas, not simulated yet.
     """
 
     course: Course
@@ -41,6 +42,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     late_s: float
     generator_cpu: float
     cpu: list[float]
+    by_formulas: float = 0.0
 
     @property
     def cpu_mean(self) -> float:
@@ -75,14 +77,21 @@ def plan(arrivals: Arrivals) -> Plan:
     )
 
 
+def taking(pool: Mapping[str, Any]) -> int:
+    """Count the ready replicas that take requests: one that is released finishes its own before Serve hears of it."""
+    parked = set(pool["parked"])
+    return sum(one["stage"] == "ready" and one["replica"] not in parked for one in pool["replicas"])
+
+
 @dataclass(slots=True)
 class _Watch:
     """Everything that the controller said since *began_s* (Unix time)."""
 
     began_s: float
-    t_s: list[float] = field(default_factory=list)
+    t_s: list[int] = field(default_factory=list)
     ready: list[int] = field(default_factory=list)
     target: list[int] = field(default_factory=list)
+    by_formulas: list[float] = field(default_factory=list)
     changes: dict[float, dict[str, Any]] = field(default_factory=dict)
     starts: dict[str, tuple[float, float]] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
@@ -94,16 +103,19 @@ class _Watch:
         if status is None:
             return
         pool = self.last = status["pools"][POOL]
-        self.t_s.append(status["at_s"] - self.began_s)
-        self.ready.append(pool["stages"].get("ready", 0))
+        # Looked at just after a whole second, it is what holds at that second, not only at the next.
+        self.t_s.append(math.floor(status["at_s"] - self.began_s))
+        self.ready.append(taking(pool))
+        if (provisional := pool["decision"]["numbers"].get("capacity_provisional")) is not None:
+            self.by_formulas.append(provisional)
         self.target.append(pool["target"])
         self.changes |= {entry["at_s"]: entry for entry in status["decisions"] if entry["pool"] == POOL}
         for replica in pool["replicas"]:
             if replica["stage"] == "ready" and replica["requested_s"] > self.began_s:
                 asked_s = replica["requested_s"]
-                self.starts.setdefault(replica["replica"], (asked_s, status["at_s"] - asked_s))
+                self.starts.setdefault(replica["replica"], (asked_s, replica["since_s"] - asked_s))
         if len(self.t_s) % _SAID_EVERY == 0:
-            self.said.append(f"{self.t_s[-1]:.0f} s: {pool['decision']['reason']}")
+            self.said.append(f"{self.t_s[-1]} s: {pool['decision']['reason']}")
 
 
 def _told(fleet: Fleet, result: Result, watch: _Watch, cpu: Cpu, span_s: float) -> Played:
@@ -137,6 +149,7 @@ def _told(fleet: Fleet, result: Result, watch: _Watch, cpu: Cpu, span_s: float) 
         late_s=result.late_s,
         generator_cpu=result.cpu_share,
         cpu=[round(share, 3) for share in cpu.shares],
+        by_formulas=float(np.mean(watch.by_formulas or [0.0])),
     )
 
 

@@ -82,7 +82,8 @@ def _verdict(run: Run) -> str:
         f"Timeline and attainment {agrees} within {AGREES:.0%}. {played.requests} requests, {failed}; as clients saw it"
         f" {played.clients_attainment:.1%} were within both targets. CPU of the machine {busy.mean():.0%} in the mean,"
         f" {np.quantile(busy, 0.95):.0%} at p95, {busy.max():.0%} at most; requests left the generator at most"
-        f" {1e3 * played.late_s:.0f} ms late.{void}"
+        f" {1e3 * played.late_s:.0f} ms late. Capacities were by formulas at {played.by_formulas:.0%} of the"
+        f" live decisions that were looked at, since the simulation of knees had not answered yet.{void}"
     )
 
 

@@ -110,7 +110,8 @@ class Serving:
 
     def processes(self) -> list[psutil.Process]:
         """Return every process that the cluster started."""
-        return psutil.Process(self.process.pid).children(recursive=True)
+        found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
+        return found
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from autoscale.capacity.knee_source import analytic
+from autoscale.capacity.knee_source import KneeQuestion, analytic
+from autoscale.capacity.mix import LengthMix
 from autoscale.capacity.profile import EngineLimits, EngineProfile, StartTimes
 from autoscale.capacity.step_model import StepModel
 from autoscale.fleet import Fleet, Slo
@@ -17,6 +18,8 @@ from autoscale.slo import attainment
 from benchmarks.live_burst_clock import TraceTime, faster, slowed, stretched
 from benchmarks.live_burst_course import Change, Course, agreement, each_second, windows
 from benchmarks.live_burst_fleet import Fleet as Played
+from benchmarks.live_burst_knees import InTime
+from benchmarks.live_burst_live import taking
 from deployments.engines.histogram import LatencyHistogram
 from deployments.signals import quantile
 from tests.simulation.small import arrivals, pool, scenario
@@ -29,6 +32,15 @@ PROFILE = EngineProfile(
     limits=EngineLimits(slots=32, batched_tokens=512, kv_tokens=200_000),
     starts=StartTimes(median_s=180.0, sigma=0.1),
 )
+
+
+class Formulas:
+    """Knees that need nobody beside."""
+
+    source = staticmethod(analytic)
+
+    def go_on(self, at_s: float) -> None:
+        """Do nothing."""
 
 
 def course(ready: list[int], within: int) -> Course:
@@ -68,7 +80,7 @@ def test_a_stretched_histogram_has_longer_quantiles():
 
 def test_a_fleet_at_five_times_the_pace_is_decided_on_as_the_trace_itself(monkeypatch):
     """The same requests at their own pace and at five times it: the same targets at the same time of the trace."""
-    monkeypatch.setattr("benchmarks.live_burst_clock._source", lambda *_: analytic)
+    monkeypatch.setattr("benchmarks.live_burst_clock._aside", lambda _: Formulas())
     trace = arrivals(3000, 3.0, seed=5, prompt=2000)
     slow_pool = pool(profile=PROFILE, slo=targets(1.0))
     plain = simulate(
@@ -89,6 +101,35 @@ def test_a_fleet_at_five_times_the_pace_is_decided_on_as_the_trace_itself(monkey
     assert fast.within_slo == pytest.approx(plain.within_slo, abs=5)
 
 
+def test_knees_are_worked_out_between_decisions_as_beside_a_controller(monkeypatch):
+    """Several questions of one decision are answered by the one after the process has begun; the first says so late."""
+    monkeypatch.setattr("benchmarks.live_burst_knees.SIMULATED", analytic)
+    asked = [
+        KneeQuestion(
+            step=PROFILE.step,
+            limits=PROFILE.limits,
+            mix=LengthMix(prompt_mean=500.0, output_mean=50.0),
+            slo=targets(1.0),
+            replicas=one,
+        )
+        for one in (1, 2, 4)
+    ]
+    aside = InTime()
+    aside.go_on(100.0)
+    assert all(aside.source(one).provisional for one in asked)
+    aside.go_on(104.0)
+    assert all(aside.source(one).provisional for one in asked)
+    aside.go_on(108.0)
+    assert not any(aside.source(one).provisional for one in asked)
+
+
+def test_a_replica_that_is_being_released_takes_no_requests():
+    """It is ready until Serve is told to stop it."""
+    replicas = [{"replica": name, "stage": stage} for name, stage in (("a", "ready"), ("b", "ready"), ("c", "loading"))]
+    assert taking({"replicas": replicas, "parked": ["b"]}) == 1
+    assert taking({"replicas": replicas, "parked": []}) == 2
+
+
 def test_the_document_is_the_fleet_that_is_simulated(tmp_path):
     """The same bounds, targets and policy in both."""
     fleet = Played(speed=SPEED, measured=PROFILE)
@@ -101,7 +142,7 @@ def test_the_document_is_the_fleet_that_is_simulated(tmp_path):
     assert model["slo"]["ttft_p95"] == simulated.slo.ttft_p95_s
     assert model["synthetic"]["slots"] > 0
     assert fleet.spec().policy.kind == "python"
-    assert isinstance(slowed(Fleet(at_s=2.0, pools={}), SPEED), Fleet)
+    assert slowed(Fleet(at_s=2.0, pools={}), SPEED, 1.0).at_s == 6.0
 
 
 def targets(speed: float) -> Slo:
