@@ -104,13 +104,16 @@ class _Run:
             if time.monotonic() > deadline_s:
                 raise TimeoutError(f"not within {WITHIN_S:g} s: {rate_rps:g}/s; stages {pool and pool['stages']}")
 
-    def carried_rps(self) -> float:
-        """Return what the policy takes a replica to carry. Raises RuntimeError where it does not know."""
-        pool = self.look()
-        numbers = pool["decision"]["numbers"] if pool else {}
-        if not numbers.get("capacity_rps"):
-            raise RuntimeError("the policy does not know what a replica carries: it has been sent too little")
-        return float(numbers["capacity_rps"])
+    def learn(self) -> float:
+        """Send requests until the policy knows what a replica carries, and return that. Raises TimeoutError."""
+        learnt = list[float]()
+
+        def known(pool: Mapping[str, Any]) -> bool:
+            learnt.append(float(pool["decision"]["numbers"].get("capacity_rps") or 0.0))
+            return learnt[-1] > 0
+
+        self.send(FIRST_RPS, FIRST_S, known)
+        return learnt[-1]
 
     def _say(self, what: str) -> None:
         event = Event(t_s=round(time.time() - self.life.began_s, 1), what=what)
@@ -119,11 +122,10 @@ class _Run:
 
 
 def measured(directory: Path) -> Found:
-    """Serve the pool and have it grow and shrink. Raises DidNotStartError, TimeoutError and RuntimeError."""
+    """Serve the pool and have it grow and shrink. Raises DidNotStartError and TimeoutError."""
     with served(DOCUMENT, directory) as one:
         run = _Run(one, Life(POOL, time.time()))
-        run.send(FIRST_RPS, FIRST_S)
-        run.send(MORE * run.carried_rps(), MORE_S, lambda pool: pool["stages"].get("ready") == 2)  # noqa: PLR2004
+        run.send(MORE * run.learn(), MORE_S, lambda pool: pool["stages"].get("ready") == 2)  # noqa: PLR2004
         run.send(LAST_RPS, LAST_S, lambda pool: pool["stages"] == {"ready": 1})
     return _found(run)
 
@@ -158,7 +160,7 @@ def main(*, dry: Annotated[bool, typer.Option(help="Write nothing.")] = False) -
     try:
         with scratch_directory() as directory:
             found = measured(directory)
-    except (DidNotStartError, TimeoutError, RuntimeError) as error:
+    except (DidNotStartError, TimeoutError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(1) from error
     typer.echo(
