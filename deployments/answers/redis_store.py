@@ -17,7 +17,7 @@ from deployments.answers.store import StoreFailedError
 from deployments.remote.key import Key
 
 _CONNECTIONS = 64
-_SOCKET_S = 5.0
+_CONNECT_S = 5.0
 _BATCH = 500
 
 _BEGIN = """
@@ -74,6 +74,7 @@ class RedisStore:
         self._spec, self._key = spec, Key("the answer cache", spec.password)
         self._client: Redis | None = None
         self._password: str | None = None
+        self._closed = False
         # In braces, so that a cluster keeps all of it in one slot, where a script can reach it together.
         self._prefix = prefix = f"{{{spec.prefix}}}"
         self._store, self._forgotten, self._when = f"{prefix}:store", f"{prefix}:forgotten", f"{prefix}:when"
@@ -118,7 +119,11 @@ class RedisStore:
         return Word(Since(name.decode(), int(era)), {label.decode(): int(float(one)) for label, one in labels})
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and open no more for requests that are still under way."""
+        self._closed = True
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
@@ -131,17 +136,20 @@ class RedisStore:
 
     async def _redis(self) -> Redis:
         """Return the client, made anew where the password has changed."""
+        if self._closed:
+            raise StoreFailedError("the answer cache's Redis: is closed")
         password = self._key.read()
         if self._client is None or password != self._password:
-            await self.close()
+            await self._disconnect()
             self._password = password
             self._client = Redis.from_url(
                 self._spec.url,
                 username=self._spec.username,
                 password=password,
                 max_connections=_CONNECTIONS,
-                socket_timeout=_SOCKET_S,
-                socket_connect_timeout=_SOCKET_S,
+                # Whoever calls bounds the time; the client's own way to do it for a write swallows cancellations.
+                socket_timeout=None,
+                socket_connect_timeout=_CONNECT_S,
                 retry=Retry(NoBackoff(), 0),
             )
         return self._client

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from deployments.answers.store import StoreFailedError
@@ -40,20 +41,21 @@ class Worker:
 
     async def close(self, last: Callable[[], None]) -> None:
         """Call *last* after the calls that wait, and end the thread; one that hangs is left behind."""
-        self._closed, self._last = True, last
+        self._last = last
+        self._closed = True
         thread = self._thread
         if thread is None:
             last()
             return
-        try:
+        with suppress(queue.Full):  # then the thread has calls to make, and sees after the last one that it is to end
             self._queue.put_nowait(None)
-        except queue.Full:
-            return
         await asyncio.to_thread(thread.join, _CLOSE_S)
 
     def _serve(self) -> None:
         while (call := self._queue.get()) is not None:
             call.make()
+            if self._closed and self._queue.empty():
+                break
         self._last()
 
 

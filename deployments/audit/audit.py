@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,10 @@ from deployments.telemetry.logs import event
 
 # More would mean that the disk has hung for long: a busy gateway ends some hundred requests a second.
 MOST_WAITING = 4096
+# A disk that has said nothing for so long is away: records beyond the room for them are lost.
+_AWAY_AFTER_S = 1.0
+# The part of the buffer that is for what records are made of; the rest is for records.
+_SOURCES = 0.5
 _COMPLAIN_EVERY_S = 60.0
 _RETRY_AFTER_S = 5.0
 
@@ -26,7 +31,8 @@ _RETRY_AFTER_S = 5.0
 class Audit:
     """Keeps records in *folder*. Nothing here blocks the event loop but ``close``, which waits in a thread.
 
-    ``admit`` before anything is generated, ``record`` when it has been, and ``settled`` before the last byte.
+    ``admit`` before anything is generated, ``record`` when it has been, and ``settled`` before the last byte; a request
+    is ``owing`` between the first two.
     """
 
     def __init__(
@@ -37,8 +43,11 @@ class Audit:
         self._meter = meter or Unmetered()
         journal = Journal(folder, settings, writer, wall=wall)
         self._committer = Committer(journal, settings.buffer, settings.checkpoint, self._meter, wall=wall)
-        self._waiting = 0
-        self._late = False
+        self._waiting = self._waiting_bytes = self._owing = 0
+        self._none_owing = asyncio.Event()
+        self._none_owing.set()
+        self._heard_s = float("-inf")
+        self._late = self._closed = False
         self._complained_s = float("-inf")
         self._meter.audit_up(True)
         self._committer.start()
@@ -55,16 +64,38 @@ class Audit:
         if self.settings.on_failure == "refuse" and not (state := self.state).ok:
             self._refuse(state.fault)
 
-    def record(self, make: Callable[[], Record], size: int) -> Entry:
-        """Have a record kept; *make* is called in another thread, and *size* is about what it takes in bytes."""
-        entry = Entry(make, size, asyncio.get_running_loop().create_future())
-        if self._waiting >= MOST_WAITING:
-            self._committer.lose()
-            self._late = True
-            entry.told.set_result(False)
-            return entry
+    @contextmanager
+    def owing(self) -> Iterator[None]:
+        """Count a request whose record is still to come, for which ``retire`` waits."""
+        self._owing += 1
+        self._none_owing.clear()
+        try:
+            yield
+        finally:
+            self._owing -= 1
+            if not self._owing:
+                self._none_owing.set()
+
+    def record(self, make: Callable[[], Record], size: int, source: int = 0) -> Entry:
+        """Have a record kept, which takes about *size* bytes; *make* is called in another thread.
+
+        What it is made of takes about *source* bytes until then. Where too much of that waits for the disk, the record
+        is made at once.
+        """
+        told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if self._closed or self._full(size):
+            self._lose()
+            told.set_result(False)
+            return Entry(make, size, told)
+        held = max(size, source)
+        if held > size and self._waiting_bytes + held > self.settings.buffer * _SOURCES:
+            make, held = _made(make), size
+        if not self._waiting:
+            self._heard_s = time.monotonic()
         self._waiting += 1
-        entry.told.add_done_callback(self._told)
+        self._waiting_bytes += held
+        told.add_done_callback(lambda _: self._told(held))
+        entry = Entry(make, size, told)
         self._committer.put(entry)
         return entry
 
@@ -85,16 +116,45 @@ class Audit:
             async with asyncio.timeout(self.settings.wait):
                 return await asyncio.shield(entry.told)
         except TimeoutError:
+            if entry.told.done():
+                return entry.told.result()
             self._late = True
             return False
 
+    async def retire(self, within_s: float) -> None:
+        """Close once no request owes its record any more, in *within_s* seconds at most; another trail is current."""
+        self._committer.current = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._none_owing.wait()
+        await self.close()
+
     async def close(self) -> None:
         """Write what waits, sign it, and let go of the file; a few seconds at most."""
+        self._closed = True
         await asyncio.to_thread(self._committer.close)
 
-    def _told(self, told: asyncio.Future[bool]) -> None:
+    def _full(self, size: int) -> bool:
+        """Say whether there is no room for a record; a disk that answers makes room by itself."""
+        if self._waiting >= MOST_WAITING:
+            return True
+        away = self._waiting > 0 and time.monotonic() - self._heard_s >= _AWAY_AFTER_S
+        return away and self._waiting_bytes + self._committer.backlog_bytes + size > self.settings.buffer
+
+    def _lose(self) -> None:
+        if self._closed:  # nobody is left to tell of it in the chain
+            self._meter.audited("lost", 1)
+            self._complain("the trail was closed before the record came")
+        else:
+            self._late = self._late or self._waiting >= MOST_WAITING
+            self._committer.lose()
+
+    def _told(self, held: int) -> None:
+        """Note that the disk has answered, be it with an error: that is in the committer's state, and ends there."""
         self._waiting -= 1
-        self._late = self._late and not (not told.cancelled() and told.result())
+        self._waiting_bytes -= held
+        self._heard_s = time.monotonic()
+        self._late = False
 
     def _refuse(self, fault: str) -> None:
         self._meter.audited("refused", 1)
@@ -106,3 +166,11 @@ class Audit:
         if now_s - self._complained_s > _COMPLAIN_EVERY_S:
             self._complained_s = now_s
             event("audit_unavailable", logging.ERROR, on_failure=self.settings.on_failure, reason=fault)
+
+
+def _made(make: Callable[[], Record]) -> Callable[[], Record]:
+    """Make a record now, so that what it is made of can go; where that fails, the thread will meet the same fault."""
+    with suppress(Exception):
+        record = make()
+        return lambda: record
+    return make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import cast
 from deployments.audit.journal import Journal
 from deployments.audit.lines import Gap, Record
 from deployments.audit.state import AuditMeter, AuditState
+from deployments.telemetry.logs import event
 
 RETRY_S = 1.0
 CLOSE_S = 10.0
@@ -39,7 +41,8 @@ class Committer:
     """Takes entries from one event loop; *most_bytes* of them may wait for a disk that is away.
 
     An entry is told True once it is on the disk, and False where that failed: then it is kept until it can be written,
-    or counted as lost where there is no room.
+    or counted as lost where there is no room. One that is not ``current`` any more leaves it to another to say in the
+    metrics whether records can be kept.
     """
 
     def __init__(
@@ -55,7 +58,13 @@ class Committer:
         self._lost_why = ""
         self._thread: threading.Thread | None = None
         self._closing = self._begun = False
+        self.current = True
         self.state = AuditState()
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Return about how many bytes of records are kept until the disk is back."""
+        return self._backlog_bytes
 
     def put(self, entry: Entry) -> None:
         """Have an entry committed."""
@@ -179,7 +188,10 @@ class Committer:
 
     def _set(self, state: AuditState) -> None:
         if state.ok != self.state.ok:
-            self._meter.audit_up(state.ok)
+            if self.current:
+                self._meter.audit_up(state.ok)
+            if not state.ok:
+                event("audit_failed", logging.ERROR, reason=state.fault)
         self.state = state
 
     def _finish(self) -> None:

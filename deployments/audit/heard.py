@@ -14,6 +14,9 @@ from deployments.nodes.record.heard import Heard
 from deployments.request import Context, Frame, Request
 from deployments.telemetry.records import CANCELLED
 
+# No body is larger than a number of so many digits says.
+_DIGITS = 12
+
 
 def nobody(context: Context) -> str:  # noqa: ARG001
     """Know of no key."""
@@ -57,11 +60,14 @@ class Taken:
         return self._heard.head is not None
 
     @property
-    def size(self) -> int:
-        """Return about how many bytes of text a record takes."""
-        declared = self._context.headers.get("content-length", "")
-        asked = int(declared) if declared.isdecimal() and len(declared) < len(str(2**63)) else 0
-        return asked + sum(map(len, self._pieces)) if self._policy == "full" else 0
+    def source(self) -> int:
+        """Return about how many bytes of text the record is made of."""
+        return self._asked() + sum(map(len, self._pieces))
+
+    @property
+    def full(self) -> bool:
+        """Say whether the record holds all of it."""
+        return self._policy == "full"
 
     def saw(self, frame: Frame) -> None:
         """Take note of a frame."""
@@ -86,6 +92,12 @@ class Taken:
         """Note how it ended."""
         self.outcome = outcome
         self._heard.end()
+
+    def _asked(self) -> int:
+        declared = self._context.headers.get("content-length", "")
+        if declared.isdecimal() and len(declared) < _DIGITS:
+            return int(declared)
+        return len(_encoded(self._request.body))
 
     def record(self, facts: Facts) -> Answered:
         """Return the record."""
@@ -123,7 +135,12 @@ class Taken:
 
 
 def _hash(body: Mapping[str, object]) -> str:
+    data = _encoded(body)
+    return hashlib.sha256(data).hexdigest() if data else ""
+
+
+def _encoded(body: Mapping[str, object]) -> bytes:
     try:
-        return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()
-    except (UnicodeEncodeError, TypeError, ValueError):  # half a surrogate pair, which UTF-8 cannot carry
-        return ""
+        return msgspec.json.encode(body, order="deterministic")
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError):  # such as half a surrogate pair
+        return b""

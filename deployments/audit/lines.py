@@ -44,8 +44,10 @@ class Answered(_Record, frozen=True, kw_only=True, omit_defaults=True, tag="answ
     ``at_s`` is Unix time at its arrival; ``key`` names the caller's key, never the key itself. ``version`` is what the
     model was loaded with, its checkpoint among it. ``notes`` are what nodes said of the answer in headers: guards their
     verdicts, a cache whether it was given before. ``unseen_tokens`` were generated as well and no client saw them.
-    The hashes are SHA-256 of the request's body as JSON with sorted keys, of the first choice's text, and of the bytes
-    that the client was given; texts are there where the policy says so.
+    ``outcome`` is how the generating ended: the end of an answer waits for its record, so that ``ok`` does not say that
+    a client which left meanwhile has seen it. The hashes are SHA-256 of the request's body as JSON with sorted keys, of
+    the first choice's text, and of the bytes that the client was given or was to be given with the end; texts are there
+    where the policy says so.
     """
 
     request_id: str

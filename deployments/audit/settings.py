@@ -28,7 +28,8 @@ class AuditSettings(Strict):
     A record that is not on the disk after ``wait`` counts as one that cannot be. ``folder`` is by default below the
     gateway's state directory, which does not outlive the machine. ``key_file`` holds the Ed25519 key that signs;
     without one, a key is made in the folder, and whoever may write there may sign. At most ``checkpoint`` passes until
-    a record is signed. A file is closed at ``file`` bytes. At most ``buffer`` bytes wait for a disk that is away.
+    a record is signed. A file is closed at ``file`` bytes. At most ``buffer`` bytes of records, and of what they are
+    made of, wait for a disk that is away; a record for which there is no room is lost, and the chain tells how many.
     """
 
     enabled: bool = Field(default=False, strict=True)

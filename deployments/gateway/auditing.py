@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from deployments.audit.audit import Audit
 from deployments.audit.heard import Facts
-from deployments.audit.journal import Writer
 from deployments.audit.settings import AuditSettings
 from deployments.audit.state import AuditMeter
 from deployments.gateway.readiness import Readiness
 from deployments.gateway.settings import GatewaySettings
 from deployments.gateway.versions import versions
-from deployments.graph.background import Background
 from deployments.graph.node import Layer, Node
-from deployments.layers.audited import audited
+
+if TYPE_CHECKING:
+    from deployments.audit.audit import Audit
+
+# A request that is ended by its deadline has its record a moment later.
+_ENDING_S = 5.0
+_REFUSING = "refusing"
 
 
 class Auditing:
@@ -26,44 +31,64 @@ class Auditing:
     """
 
     def __init__(
-        self, folder: Path | None, gateway: str, meter: AuditMeter, background: Background, clock: Callable[[], float]
-    ) -> None:
-        self._folder, self._gateway, self._meter = folder, gateway, meter
-        self._background, self._clock = background, clock
+        self, folder: Path | None, gateway: str, meter: AuditMeter, clock: Callable[[], float]
+    ) -> None:  # fmt: skip
+        self._folder, self._gateway, self._meter, self._clock = folder, gateway, meter, clock
         self._audit: Audit | None = None
         self._as = AuditSettings()
+        self._ending: dict[Audit, asyncio.Task[None]] = {}
 
     def told(self) -> str:
-        """Say in a few words how it is going; nothing where nothing is audited."""
-        if self._audit is None:
-            return ""
+        """Say for the operator how it is going; nothing where nothing is audited."""
+        doing = self._doing()
+        if self._audit is None or doing == "ok":
+            return doing
         state = self._audit.state
-        if state.ok:
-            return "ok"
-        doing = "refusing" if self._as.on_failure == "refuse" else "answering without records"
         return f"{doing}: {state.fault}" + (f"; {state.lost} records lost" if state.lost else "")
 
     def judged(self, verdict: Readiness) -> Readiness:
         """Return *verdict* with how the trail is: a gateway that must refuse everything should be sent nothing."""
-        told = self.told()
-        if verdict.ready and told not in ("", "ok") and self._as.on_failure == "refuse":
-            return replace(verdict, ready=False, reason="the audit trail cannot be written", audit=told)
-        return replace(verdict, audit=told)
+        doing = self._doing()
+        if verdict.ready and doing == _REFUSING:
+            return replace(verdict, ready=False, reason="the audit trail cannot be written", audit=doing)
+        return replace(verdict, audit=doing)
 
-    def layer(self, settings: GatewaySettings) -> Layer:
-        """Return what goes around every node that answers; raises ValueError where there is no folder to keep it in."""
+    def layer(self, settings: GatewaySettings, *, reached_for_s: float) -> Layer:
+        """Return what goes around every node that answers; raises ValueError where there is no folder to keep it in.
+
+        Requests that began by other settings end within *reached_for_s*, and have their records in the trail that they
+        began with.
+        """
         if settings.audit != self._as:
             before, self._audit, self._as = self._audit, self._opened(settings.audit), settings.audit
             if before is not None:
-                self._background.start(before.close(), name="closing the audit trail before this one")
+                self._end(before, reached_for_s + _ENDING_S)
         if self._audit is None:
             return _unaudited
-        return audited(self._audit, Facts(version=settings.loaded), self._clock)
+        from deployments.layers.audited import audited  # noqa: PLC0415 - most gateways need nothing that signs
+
+        return audited(lambda: self._audit, Facts(version=settings.loaded), self._clock)
 
     async def close(self) -> None:
-        """Write what waits, and sign it."""
-        if self._audit is not None:
-            await self._audit.close()
+        """Write what waits, and sign it; every request has ended."""
+        ending = dict(self._ending)
+        for task in ending.values():
+            task.cancel()
+        await asyncio.gather(*ending.values(), return_exceptions=True)
+        trails = [*ending] if self._audit is None else [*ending, self._audit]
+        await asyncio.gather(*(trail.close() for trail in trails))
+
+    def _doing(self) -> str:
+        if self._audit is None:
+            return ""
+        if self._audit.state.ok:
+            return "ok"
+        return _REFUSING if self._as.on_failure == "refuse" else "answering without records"
+
+    def _end(self, audit: Audit, within_s: float) -> None:
+        retiring = audit.retire(within_s)
+        self._ending[audit] = task = asyncio.get_running_loop().create_task(retiring, name="ending an audit trail")
+        task.add_done_callback(lambda _: self._ending.pop(audit, None))
 
     def _opened(self, settings: AuditSettings) -> Audit | None:
         if not settings.enabled:
@@ -71,6 +96,9 @@ class Auditing:
         folder = Path(settings.folder) if settings.folder is not None else self._folder
         if folder is None:
             raise ValueError("audit: is enabled and has no folder; name one by audit.folder")
+        from deployments.audit.audit import Audit  # noqa: PLC0415 - as above
+        from deployments.audit.journal import Writer  # noqa: PLC0415
+
         return Audit(folder, settings, Writer(gateway=self._gateway, version=versions()["version"]), meter=self._meter)
 
 

@@ -110,10 +110,11 @@ class Gateway:
         self._demand = Demand(clock, self.metrics.first_token_by_edge, self._pool)
         self.turnstile = Turnstile()
         self._background = Background()
-        self._remotes = Remotes(clock)
+        self._remotes = Remotes(clock, self.metrics.layers)
         self._memory: dict[str, object] = {}
         self._answers_folder = answers
-        self.auditing = Auditing(audit, name, self.metrics.audit, self._background, clock)
+        self.auditing = Auditing(audit, name, self.metrics.audit, clock)
+        self._closing: set[asyncio.Task[None]] = set()
         self.answers, self._answers_as = self._open_answers(settings.cache), settings.cache
         self.metrics.registry.register(BreakerCollector(self._memory, clock))
         self._view: FleetView | None = None
@@ -151,7 +152,7 @@ class Gateway:
     async def close(self) -> None:
         """End what runs beside requests."""
         await self._background.close()
-        await self.answers.close()
+        await asyncio.gather(self.answers.close(), *self._closing)
         await self.auditing.close()
         await self._remotes.close()
         await asyncio.to_thread(self._records.close)
@@ -173,6 +174,7 @@ class Gateway:
         """Return what *settings* come to; requests may reach the graph before it for another *reached_for_s*."""
         kept = ((name, getattr(spec, "keep", None)) for name, spec in settings.graph.items())
         self._records.follow({name: keep for name, keep in kept if isinstance(keep, Keep)})
+        answers = self._answers_of(settings.cache)
         surroundings = Wiring(
             observe=self.metrics.edge,
             hidden=self.metrics.hidden,
@@ -186,14 +188,14 @@ class Gateway:
             memory=self._memory,
             identity=settings.identity,
             gives=composition(settings).gives,
-            answers=self._answers_of(settings.cache),
+            answers=answers,
         )
         remotes: dict[str, RemoteModel] = {}
         transport = RemoteTransport(remotes, self._transport)
         nodes = compile_graph(
             settings.graph, settings.model_names(), transport, demand=self._demand, surroundings=surroundings
         )
-        limit, record = deadline(self.clock), self.auditing.layer(settings)
+        limit, record = deadline(self.clock), self.auditing.layer(settings, reached_for_s=reached_for_s)
         live = Live(
             settings=settings,
             nodes={name: stack(node, limit, record) for name, node in nodes.items()},
@@ -206,14 +208,21 @@ class Gateway:
         )
         # Nothing can fail any more that would leave the graph before in place, which needs its own models.
         remotes.update(self._remotes.follow(settings.remotes(), reached_for_s=reached_for_s))
+        self._answer_from(answers, settings.cache)
         return live
 
     def _answers_of(self, settings: AnswersSettings) -> Answers:
         """Return the cache that *settings* ask for: the one that there is, unless they have changed."""
-        if settings != self._answers_as:
-            self._background.start(self.answers.close(), name="closing the answer cache before this one")
-            self.answers, self._answers_as = self._open_answers(settings), settings
-        return self.answers
+        return self.answers if settings == self._answers_as else self._open_answers(settings)
+
+    def _answer_from(self, answers: Answers, settings: AnswersSettings) -> None:
+        """Take *answers* into use, and close what was before."""
+        before, self.answers, self._answers_as = self.answers, answers, settings
+        if before is not answers:
+            # Work beside requests is bounded and is cancelled at the end; a cache must be closed all the same.
+            task = asyncio.get_running_loop().create_task(before.close(), name="closing an answer cache")
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def _open_answers(self, settings: AnswersSettings) -> Answers:
         counted = self.metrics.layers.answer_store

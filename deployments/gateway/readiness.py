@@ -16,7 +16,11 @@ _NOTHING = PoolState(ready=0, target=0, starting=0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """The verdict, its reason, and the pools that it rests on; ``audit`` says how the audit trail is, if any."""
+    """The verdict, its reason, and the pools that it rests on.
+
+    ``audit`` says what an audit trail comes to for clients, if there is one: ``ok``, ``refusing`` or
+    ``answering without records``.
+    """
 
     ready: bool
     reason: str

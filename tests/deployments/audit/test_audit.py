@@ -9,14 +9,18 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+import weakref
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from deployments.audit import audit as audit_file
 from deployments.audit import journal as journal_file
-from deployments.audit.lines import Begin
+from deployments.audit.lines import Answered, Begin
 from deployments.errors import AuditUnavailable
 from tests.deployments.audit.keeping import answered, auditing, checked, keep, names, records, settings
 
@@ -168,6 +172,87 @@ async def test_a_disk_that_hangs_is_not_waited_for_by_everybody(
         await until(lambda: audit.state.ok)
         audit.admit()
     assert names(tmp_path) == ["before", "late"]
+
+
+async def test_a_write_that_hangs_and_then_fails_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error is an answer too: requests are taken again once the disk is back."""
+
+    def broken(fd: int) -> None:
+        time.sleep(0.3)
+        raise OSError(5, "Input/output error")
+
+    async with auditing(tmp_path, wait=0.05) as audit:
+        await keep(audit, "before")
+        monkeypatch.setattr(os, "fdatasync", broken)
+        with pytest.raises(AuditUnavailable):
+            await keep(audit, "late")
+        await until(lambda: "Input/output" in audit.state.fault)
+        monkeypatch.undo()
+        await until(lambda: audit.state.ok)
+        audit.admit()
+        await keep(audit, "after")
+    assert sorted(names(tmp_path)) == ["after", "before", "late"]
+
+
+class Held:
+    """What a record is made of."""
+
+
+def made_of(held: Held, name: str, made: weakref.WeakSet[Held]) -> Callable[[], Answered]:
+    made.add(held)
+    return lambda: answered(name, tenant=type(held).__name__)
+
+
+@pytest.mark.parametrize("policy", ["hash", "full"])
+async def test_what_waits_for_a_disk_that_hangs_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    """Whether a record holds texts or only their hashes, no more of them stay in memory than there is room for."""
+    hangs = threading.Event()
+    monkeypatch.setattr(audit_file, "_AWAY_AFTER_S", 0.0)
+    alive: weakref.WeakSet[Held] = weakref.WeakSet()
+    async with auditing(tmp_path, on_failure="degrade", wait=0.05, buffer="64KiB") as audit:
+        await keep(audit, "before")
+        monkeypatch.setattr(os, "fdatasync", lambda fd: hangs.wait(10) and None)
+        for at in range(40):
+            size = 10_000 if policy == "full" else 500
+            audit.record(made_of(Held(), f"r{at}", alive), size, 10_000)
+        assert len(alive) * 10_000 <= 2**16
+        assert audit.state.waiting == (6 if policy == "full" else 40)
+        hangs.set()
+        monkeypatch.undo()
+        await until(lambda: audit.state.ok and not audit.state.waiting)
+        await keep(audit, "after")
+    verdict = checked(tmp_path)
+    assert verdict.lost == (34 if policy == "full" else 0)
+    assert verdict.answers + verdict.lost == 42
+
+
+async def test_a_burst_on_a_disk_that_answers_loses_nothing(tmp_path: Path) -> None:
+    """The bound is for a disk that is away."""
+    async with auditing(tmp_path, buffer="64KiB") as audit:
+        entries = [audit.record(lambda: answered("r"), 10_000, 10_000) for _ in range(100)]
+        await asyncio.gather(*map(audit.settled, entries))
+    assert len(names(tmp_path)) == 100
+
+
+async def test_a_trail_is_retired_when_every_request_has_its_record(tmp_path: Path) -> None:
+    """Or has had the time for it; a record that comes later still is told to be lost, at once."""
+    meter = Meter()
+    async with auditing(tmp_path, meter, wait=60) as audit:
+        with audit.owing():
+            retired = asyncio.create_task(audit.retire(60))
+            await asyncio.sleep(0.05)
+            assert not retired.done()
+            await keep(audit, "owed")
+        await asyncio.wait_for(retired, 10)
+        assert names(tmp_path) == ["owed"]
+        with pytest.raises(AuditUnavailable):
+            await asyncio.wait_for(keep(audit, "too late"), 10)
+    assert meter.counts["lost"] == 1
+    async with auditing(tmp_path) as other:
+        with other.owing():
+            await asyncio.wait_for(other.retire(0.01), 10)
 
 
 async def test_a_folder_that_was_removed_is_begun_anew(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,12 @@ import pytest
 
 from deployments.audit.lines import Answered
 from deployments.gateway.gateway import Gateway
+from deployments.request import Frame
 from tests.deployments.audit.keeping import checked, records
 from tests.deployments.gateway.building import ask, client, engines, fleet, gateway, settings, until
+from tests.deployments.scripted import Hang, Pause, Scripted
+
+END = Frame(data=b"data: [DONE]\n\n", text="!", tokens=1, finish_reason="stop", prompt_tokens=3)
 
 
 def audited(transport: Any, folder: Path, **section: Any) -> Gateway:
@@ -53,8 +60,13 @@ async def test_every_answer_has_a_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("policy", ["refuse", "degrade"])
-async def test_a_disk_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str) -> None:
-    """Refused with an error that says so, or answered and told; and all is well again by itself."""
+async def test_a_disk_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, policy: str
+) -> None:
+    """Refused with an error that says so, or answered and told; and all is well again by itself.
+
+    Why is for the operator: paths are nothing for whoever asks whether a gateway is ready.
+    """
 
     def full(fd: int) -> None:
         raise OSError(28, "No space left on device")
@@ -68,12 +80,16 @@ async def test_a_disk_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                 first = await asked(calls, model="dense", stream=True)
                 second = await asked(calls, model="dense")
                 ready = await calls.get("/ready")
+                status = served.signals(0.0).audit
                 metrics = (await calls.get("/metrics")).text
             await until(lambda: served.signals(0.0).audit == "ok")
             assert (await asked(calls, model="dense")).status_code == 200
             assert (await calls.get("/ready")).status_code == 200
         await served.close()
-    assert "No space left" in ready.json()["audit"]
+    assert ready.json()["audit"] == ("refusing" if policy == "refuse" else "answering without records")
+    assert "No space left" not in ready.text
+    assert "No space left" in status
+    assert "audit_failed" in caplog.messages
     assert "tercet_audit_up 0.0" in metrics
     if policy == "refuse":
         assert '"audit_unavailable"' in first.text
@@ -101,6 +117,53 @@ async def test_a_trail_is_begun_and_ended_by_new_settings(tmp_path: Path) -> Non
             assert (await asked(calls, model="dense")).status_code == 200
         await served.close()
     assert len(kept(tmp_path)) == 1
+
+
+async def under_way(calls: httpx.AsyncClient, transport: Scripted, **more: Any) -> asyncio.Task[httpx.Response]:
+    """Ask for a stream, and return once it has begun."""
+    opened = len(transport.log)
+    asking = asyncio.create_task(asked(calls, model="dense", stream=True, **more))
+    await until(lambda: len(transport.log) > opened)
+    return asking
+
+
+@pytest.mark.parametrize("room", [0, 256])
+async def test_a_stream_under_way_is_recorded_where_it_began(tmp_path: Path, room: int) -> None:
+    """New settings close the trail before only when nobody owes it a record any more; that one is signed to its end."""
+    transport = Scripted({"dense": [b"a", Pause(0.5), END]})
+    served = audited(transport, tmp_path / "one", wait=0.2)
+    served._background._limit = room  # none is left where too much goes on beside requests
+    async with client(served) as calls:
+        first = await under_way(calls, transport)
+        served.reconfigure(settings(audit={"enabled": True, "folder": str(tmp_path / "two")}))
+        second = await under_way(calls, transport)
+        served.reconfigure(settings())
+        third = await under_way(calls, transport)
+        told = await asyncio.gather(first, second, third)
+        assert all("audit_unavailable" not in one.text for one in told)
+        for folder, one in ((tmp_path / "one", told[0]), (tmp_path / "two", told[1])):
+            assert [record.request_id for record in kept(folder)] == [one.headers["x-request-id"]]
+            await until(lambda folder=folder: checked(folder).findings == [])  # type: ignore[misc] # it was closed
+    await served.close()
+
+
+async def test_a_gateway_that_closes_does_not_wait_for_a_trail_before(tmp_path: Path) -> None:
+    """But signs it all the same."""
+    transport = Scripted({"dense": [b"a", Hang()]})
+    served = audited(transport, tmp_path)
+    async with client(served) as calls:
+        left = await under_way(calls, transport)
+        served.reconfigure(settings())
+        await asyncio.wait_for(served.close(), 20)
+        left.cancel()
+        await asyncio.wait([left])
+    assert checked(tmp_path).findings == []
+
+
+def test_a_gateway_without_a_trail_needs_nothing_that_signs() -> None:
+    """It would have to load it at every start."""
+    code = "import sys, deployments.gateway.gateway; sys.exit('cryptography' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3], timeout=60)
 
 
 async def test_a_trail_without_a_folder_is_refused() -> None:

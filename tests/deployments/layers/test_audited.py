@@ -18,7 +18,7 @@ from deployments.audit.lines import Answered
 from deployments.errors import AuditUnavailable, EngineFailed, NoReplica
 from deployments.graph.node import Node
 from deployments.layers.audited import audited
-from deployments.request import Frame
+from deployments.request import Frame, Request
 from tests.deployments.audit.keeping import auditing, checked, records
 from tests.deployments.scripted import Act, Hang, Scripted, chat, collect, compiled, context
 
@@ -34,7 +34,7 @@ FACTS = Facts(
 @asynccontextmanager
 async def over(folder: Path, acts: list[Act], **options: Any) -> AsyncIterator[tuple[Node, Audit]]:
     async with auditing(folder, **options) as audit:
-        yield audited(audit, FACTS)(compiled({}, Scripted({"dense": acts}))["dense"]), audit
+        yield audited(lambda: audit, FACTS)(compiled({}, Scripted({"dense": acts}))["dense"]), audit
 
 
 def kept(folder: Path) -> list[Answered]:
@@ -86,6 +86,35 @@ async def test_tokens_go_on_and_only_the_end_waits(tmp_path: Path, monkeypatch: 
             settle.set()
             assert (await third).data == b"!"
             assert [frame.data async for frame in frames] == [b"[DONE]"]
+
+
+TWICE = chat("hi", stream=True, n=2)
+PROMPTS = Request(endpoint="completion", model="dense", body={"prompt": ["a", "b"]}, stream=True)
+
+
+@pytest.mark.parametrize("request_", [TWICE, PROMPTS])
+async def test_a_choice_does_not_wait_for_the_end_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: Request
+) -> None:
+    """Only what may be the last end waits, with all that follows it."""
+    more = [Frame(data=data, tokens=1) for data in (b"b", b"c", b"end of b")]
+    async with over(tmp_path, [b"a", END, *more, Frame(data=b"[DONE]")]) as (node, audit):
+        monkeypatch.setattr(audit, "settled", lambda entry: asyncio.Event().wait())
+        async with aclosing(node(request_, context())) as frames:  # type: ignore[type-var]
+            async with asyncio.timeout(10):
+                assert [(await anext(frames)).data for _ in range(4)] == [b"a", b"!", b"b", b"c"]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(frames), 0.05)
+
+
+async def test_what_follows_the_end_of_the_only_choice_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be it counted as tokens or not."""
+    async with over(tmp_path, [b"a", END, Frame(data=b"[DONE]", tokens=1)]) as (node, audit):
+        monkeypatch.setattr(audit, "settled", lambda entry: asyncio.Event().wait())
+        async with aclosing(node(STREAM, context())) as frames:  # type: ignore[type-var]
+            assert (await anext(frames)).data == b"a"
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(frames), 0.05)
 
 
 async def test_a_whole_answer_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
