@@ -10,6 +10,7 @@ from deployments.pii.detector import Detector, Place, pattern
 
 _CARD = pattern(rb"\b[0-9]{1,19}(?:[ \-]?[0-9]{1,19}){0,5}\b")
 _LEAST, _MOST = 12, 19
+_GROUP = 4
 
 # First and last number of a range of issuers, by its digits; and the lengths of its cards.
 _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
@@ -30,14 +31,19 @@ _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
     (9792, 9792, frozenset({16})),
     (60, 60, frozenset({16})),
 )
+# What all of them begin with.
+_FIRST = b"2345689"
 # Issued by so many that only a word before tells a card from another number.
 _MAESTRO = (50, 56, 57, 58, 63, 67, 69)
 
 
 def _check(place: Place) -> int | None:
-    if chr(place.previous) in ".+$" or place.is_things(wording.CARD):
+    # The cheapest first: columns of numbers begin one at each of theirs.
+    if place.data[place.start] not in _FIRST or chr(place.previous) in ".+$":
         return None
-    said = place.near(wording.CARD)
+    groups, said = place.found.replace("-", " ").split(), place.near(wording.CARD)
+    if not (said or _may_be_grouped(groups)) or sum(map(len, groups)) < _LEAST or place.is_things(wording.CARD):
+        return None
     for shorter in place.shorter():
         digits = shorter.found.replace(" ", "").replace("-", "")
         if not _LEAST <= len(digits) <= _MOST or shorter.goes_on:
@@ -50,8 +56,13 @@ def _check(place: Place) -> int | None:
 def _is_grouped(found: str) -> bool:
     """Say whether the digits stand as on a card: in one, in fours, or 4-6-5 and 4-6-4."""
     groups = [len(group) for group in found.replace("-", " ").split()]
-    fours = all(group == 4 for group in groups[:-1]) and groups[-1] <= 4  # noqa: PLR2004 - digits in a group
+    fours = all(group == _GROUP for group in groups[:-1]) and groups[-1] <= _GROUP
     return len(groups) == 1 or fours or groups in ([4, 6, 5], [4, 6, 4])
+
+
+def _may_be_grouped(groups: list[str]) -> bool:
+    """Say whether the digits may stand as on a card once some of the last groups are left out."""
+    return len(groups[0]) == _GROUP or len(groups[0]) >= _LEAST
 
 
 def _is_issued(digits: str, *, said: bool) -> bool:

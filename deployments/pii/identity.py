@@ -114,6 +114,11 @@ _NUMBERS = tuple(
     Number(module, pattern(rb"\b" + form), Words(words) if words else None) for module, form, words in _OTHERS
 )
 _ANY = pattern(rb"\b(?:" + rb"|".join(form for _, form, _ in _OTHERS) + rb")")
+# Those that are found anywhere are listed first.
+_ANYWHERE = tuple(number for number in _NUMBERS if number.words is None)
+_SAID = _NUMBERS[len(_ANYWHERE) :]
+_FORM_ANYWHERE = pattern(rb"\b(?:" + rb"|".join(form for _, form, words in _OTHERS if not words) + rb")")
+_ANY_WORD = Words(",".join(words for _, _, words in _OTHERS if words))
 
 
 def _is_part(place: Place) -> bool:
@@ -131,9 +136,12 @@ def _social_security(place: Place) -> int | None:
 
 
 def _other(place: Place) -> int | None:
-    if _is_part(place):
+    anywhere = _FORM_ANYWHERE.match(place.data, place.start) is not None
+    said = place.near(_ANY_WORD)
+    if not (anywhere or said) or _is_part(place):
         return None
-    ends = (end for number in _NUMBERS if (end := number.end(place)) is not None)
+    numbers = (*(_ANYWHERE if anywhere else ()), *(_SAID if said else ()))
+    ends = (end for number in numbers if (end := number.end(place)) is not None)
     return next((end for end in ends if not place.cut(end).goes_on), None)
 
 

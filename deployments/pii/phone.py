@@ -15,9 +15,14 @@ REGIONS = ("CN", "US")
 _GROUPS = rb"(?:[ .\-]?\(?[0-9]{1,12}\)?){1,6}"
 _BEGINNING = pattern(rb"0[1-9][0-9]{8}|[48]00|1?[2-9][0-9]{2}[2-9][0-9]{6}")
 _LEAST_DIGITS, _MOST_DIGITS = 7, 15
+# Of a Chinese area with the 0 before it, or a service.
+_AREA_DIGITS = range(3, 6)
+_NO_DIGITS = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isdigit())
 _INTERNATIONAL = pattern(rb"(?:\+|\b00)[1-9][0-9]{0,14}" + _GROUPS + rb"|\+[1-9][0-9]{7,14}")
 _MOBILE = pattern(rb"\b(?:86[ \-]?)?1[3-9][0-9](?:[ \-]?[0-9]{4}){2}\b")
 _NATIONAL = pattern(rb"(?:\([0-9]{2,5}\)|\b[0-9]{1,5})(?:[ .\-]?\(?[0-9]{2,8}\)?){1,4}\b")
+# After a country code of 1 no other can be valid; the second 1 is dialled within North America.
+_NORTH_AMERICAN = pattern(rb"11?(?:[2-9][0-9]{9}|3[0-9]{6})")
 _DATE = pattern(rb"(?:19|20)[0-9]{2}[ .\-][0-9]{1,2}[ .\-][0-9]{1,2}\b")
 # Without a country code, and being no mobile phone's, a Chinese number tells its area or its service.
 _FORMS = {
@@ -35,10 +40,16 @@ def _international(place: Place) -> int | None:
         open_ = shorter.found.count("(") - shorter.found.count(")")
         whole = shorter.cut(shorter.end - 1) if open_ < 0 and shorter.found.endswith(")") else shorter
         number = whole.found if whole.found.startswith("+") else f"+{whole.found[2:]}"
-        digits = len(_digits(number))
-        if _whole(whole) and _LEAST_DIGITS <= digits <= _MOST_DIGITS and _is_number(number, None, said=said):
+        if _whole(whole) and _may_be_dialled(_digits(number), said=said) and _is_number(number, None, said=said):
             return whole.end
     return None
+
+
+def _may_be_dialled(digits: str, *, said: bool) -> bool:
+    """Say whether it is worth while to ask the library, which takes as long as a thousand patterns."""
+    if not _LEAST_DIGITS <= len(digits) <= _MOST_DIGITS:
+        return False
+    return said or digits[0] != "1" or _NORTH_AMERICAN.fullmatch(digits.encode()) is not None
 
 
 def _mobile(place: Place) -> int | None:
@@ -49,13 +60,17 @@ def _mobile(place: Place) -> int | None:
 
 
 def _national(place: Place) -> int | None:
-    if _in_a_number(place) or place.is_things(wording.PHONE):
-        return None
-    if not _BEGINNING.match(_digits(place.found).encode()) or _DATE.match(place.data, place.start):
+    # The cheapest first: columns of numbers begin one at each of theirs.
+    if not _BEGINNING.match(_digits(place.found).encode()) or _in_a_number(place):
         return None
     said = place.near(wording.PHONE)
+    if not (said or _may_begin_so(_parts(place.found))):
+        return None
+    if _DATE.match(place.data, place.start) or place.is_things(wording.PHONE):
+        return None
     for shorter in place.shorter():
-        if _whole(shorter) and any(_is_from(shorter.found, region, said) for region in REGIONS):
+        formed = _formed(shorter.found)
+        if formed and _whole(shorter) and any(_is_from(shorter.found, region, said) for region in formed):
             return shorter.end
     return None
 
@@ -72,12 +87,33 @@ def _in_a_number(place: Place) -> bool:
     return joined or place.previous in b"+$#" or place.goes_on
 
 
+def _formed(found: str) -> list[str]:
+    """Return the regions of whose numbers *found* has the digits."""
+    digits = _digits(found).encode()
+    return [region for region in REGIONS if _FORMS[region].fullmatch(digits)]
+
+
 def _is_from(found: str, region: str, said: bool) -> bool:
-    digits = _digits(found)
-    # The library is asked about few numbers: it takes as long as a thousand patterns.
-    if not _FORMS[region].fullmatch(digits.encode()) or not _is_number(digits, region, said=said):
+    if not said and not _may_be_written_so(_parts(found), region):
         return False
-    return said or _is_written_so(found, region)
+    return _is_number(_digits(found), region, said=said) and (said or _is_written_so(found, region))
+
+
+def _may_begin_so(parts: list[str]) -> bool:
+    """Say whether some of the first groups can be such as ``_is_written_so`` takes for a number's."""
+    return (
+        _may_be_written_so(parts[:3], "US")
+        or _may_be_written_so(parts[:4], "US")
+        or (_may_be_written_so(parts, "CN") and parts[0].startswith(("0", "400", "800")))
+    )
+
+
+def _may_be_written_so(parts: list[str], region: str) -> bool:
+    """Say whether the groups are such as ``_is_written_so`` can take for a number's, which asks the library."""
+    lengths = [len(part) for part in parts]
+    if region == "US":
+        return lengths == [3, 3, 4] or (parts[0] == "1" and lengths == [1, 3, 3, 4])
+    return len(parts) > 1 and lengths[0] in _AREA_DIGITS
 
 
 def _is_written_so(found: str, region: str) -> bool:
@@ -95,7 +131,7 @@ def _parts(found: str) -> list[str]:
 
 
 def _digits(found: str) -> str:
-    return "".join(filter(str.isdigit, found))
+    return found.encode("latin-1").translate(None, _NO_DIGITS).decode()
 
 
 def _is_number(number: str, region: str | None, *, said: bool = False) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+_LETTER = re.compile(r"[^\W\d_]")
+
 
 class Words:
     """English words, found as such or in the plural, and Chinese ones, found anywhere."""
@@ -15,10 +17,12 @@ class Words:
 
     def within(self, text: str) -> bool:
         """Say whether one of them is in a short *text* of lower case."""
-        return self._pattern.search(text) is not None
+        return _LETTER.search(text) is not None and self._pattern.search(text) is not None
 
     def last_in(self, text: str) -> int:
         """Return where the last of them begins in a short *text* of lower case, -1 where there is none."""
+        if _LETTER.search(text) is None:
+            return -1
         return max((match.start() for match in self._pattern.finditer(text)), default=-1)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
+from deployments.errors import EngineFailed
 from deployments.graph.disclosure import answers
 from deployments.graph.rewriting.events import END, comment_of, content_of, events_of, read, rendered
-from deployments.graph.rewriting.leaves import changed
+from deployments.graph.rewriting.leaves import TooDeep, changed
+from deployments.graph.rewriting.repeats import Repeats, Spelt
 from deployments.graph.rewriting.spelling import SURFACES, Event, Key, Piece
 from deployments.graph.rewriting.writing import Writing, Written
 from deployments.request import Endpoint, Frame
@@ -23,9 +26,10 @@ def never(data: bytes) -> bool:  # noqa: ARG001
 
 @dataclass(slots=True)
 class _Text:
-    """One text that the stream spells out, and the last event that held some of it."""
+    """One text that the stream spells out, what came and went of it, and the last event that held some of it."""
 
     written: Written
+    spelt: Spelt
     event: bytes
     value: Event
 
@@ -48,11 +52,13 @@ class Rewriting:
         self._added = 0
         self._answered = False
         self._said: list[str] = []
+        self._repeats = Repeats()
+        self._tells_again = self._stream and endpoint == "responses"
 
     def frame(self, frame: Frame) -> Frame:
         """Return *frame* rewritten; raises EngineFailed for what cannot be read."""
         if frame.head is not None and not self._answered:
-            self._texts, self._added = {}, 0
+            self._texts, self._added, self._repeats = {}, 0, Repeats()
         self._answered = self._answered or answers(frame)
         if not frame.data or (not self._added and not self._pending and self._untouched(frame.data)):
             return frame
@@ -74,13 +80,22 @@ class Rewriting:
 
     def _whole(self, frame: Frame) -> Frame:
         value = read(frame.data)
-        body = changed(value, self._rewritten)
-        text = self._writing(source=False).whole(frame.text) if frame.text else ""
+        body = self._changed(value)
         data = frame.data if body is value else msgspec.json.encode(body)
-        return replace(frame, data=data, text=text, ids=())
+        told = self._repeats.joined(frame.text)
+        return replace(frame, data=data, text=self._rewritten(frame.text, False) if told is None else told, ids=())
+
+    def _changed(self, value: Event) -> Any:
+        try:
+            return changed(value, self._rewritten)
+        except TooDeep as error:
+            raise EngineFailed(f"the answer cannot be searched, for it {error}") from None
 
     def _rewritten(self, text: str, source: bool) -> str:
-        written = self._writing(source=source).whole(text)
+        written = self._repeats.known(text, source=source) if self._tells_again else None
+        if written is None:
+            written = self._writing(source=source).whole(text)
+            self._repeats.note(text, written, source=source)
         return text if written == text else written
 
     def _event(self, event: bytes) -> bytes:
@@ -99,7 +114,7 @@ class Rewriting:
             for piece in pieces:
                 same = self._spelled(piece, event, value, last=self._ends(value, piece.key)) and same
         else:
-            other = changed(value, self._rewritten)
+            other = self._changed(value)
             same, value = other is value, other
         if "sequence_number" in value:
             number = value["sequence_number"] + self._added
@@ -113,13 +128,16 @@ class Rewriting:
         """Rewrite *piece* where it stands; say whether it has stayed the same."""
         text = self._texts.get(piece.key)
         if text is None:
-            text = self._texts[piece.key] = _Text(self._writing(source=piece.source), event, value)
+            text = self._texts[piece.key] = _Text(
+                self._writing(source=piece.source), Spelt(source=piece.source), event, value
+            )
         text.event, text.value = event, value
         came = piece.holder[piece.field]
         written = text.written.feed(came)
         if last:
             written += text.written.end()
             del self._texts[piece.key]
+        self._spell_out(text, came, written, last=last)
         piece.holder[piece.field] = written
         self._say(piece.key, written)
         return bool(written == came)
@@ -130,6 +148,7 @@ class Rewriting:
         for key in keys:
             text = self._texts.pop(key)
             rest = text.written.end()
+            self._spell_out(text, "", rest, last=True)
             if rest and self._surface is not None:
                 value = self._surface.spelled(text.value, key, rest)
                 if "sequence_number" in value:
@@ -138,6 +157,12 @@ class Rewriting:
                 events.append(rendered(value, text.event))
                 self._say(key, rest)
         return b"".join(events)
+
+    def _spell_out(self, text: _Text, came: str, went: str, *, last: bool) -> None:
+        if self._tells_again:
+            text.spelt.add(came, went)
+            if last:
+                self._repeats.note(*text.spelt.whole, source=text.spelt.source)
 
     def _say(self, key: Key, text: str) -> None:
         if self._surface is not None and self._surface.is_answer(key):

@@ -7,6 +7,7 @@ of it.
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import NamedTuple
 
 from deployments.finding import Finder, Segment
@@ -30,7 +31,8 @@ class Unescaped:
         self.hold_back = _LONGEST * (finder.hold_back + 1)
         self._begun = ""
         # What the finder has been given and has not returned, in runs: source and text of equal length, or one escape.
-        self._runs: list[_Read] = []
+        self._runs: deque[_Read] = deque()
+        self._taken = 0  # of the first of them
 
     def feed(self, text: str) -> list[Segment]:
         """Take the next piece of source."""
@@ -63,17 +65,16 @@ class Unescaped:
     def _source_of(self, length: int) -> str:
         """Take the source of the next *length* characters of text."""
         taken: list[str] = []
-        at = 0
         while length > 0:
-            run = self._runs[at]
-            if len(run.text) > length:
-                self._runs[at] = _Read(run.source[length:], run.text[length:])
-                run = _Read(run.source[:length], run.text[:length])
+            source, text = self._runs[0]
+            begin, end = self._taken, self._taken + length
+            if end < len(text):
+                self._taken = end
             else:
-                at += 1
-            taken.append(run.source)
-            length -= len(run.text)
-        del self._runs[:at]
+                self._runs.popleft()
+                self._taken = 0
+            taken.append(source[begin:end] if len(source) == len(text) else source)
+            length -= len(text) - begin
         return "".join(taken)
 
 

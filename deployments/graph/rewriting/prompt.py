@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from deployments.errors import Invalid
-from deployments.graph.rewriting.leaves import Change, changed
+from deployments.graph.rewriting.leaves import Change, TooDeep, changed
 from deployments.request import Request
 
 # Fields that hold what people wrote, and those that say who they are.
 FIELDS = (
     "messages", "prompt", "suffix", "system", "instructions", "input", "query", "queries", "documents", "items",
     "text_1", "text_2", "data_1", "data_2", "tools", "functions", "prediction", "stop", "stop_sequences", "user",
-    "safety_identifier", "metadata",
+    "safety_identifier", "metadata", "structured_outputs", "response_format", "text", "output_config",
+    "chat_template_kwargs",
 )  # fmt: skip
 _PROMPTS = ("prompt", "input")
 
@@ -28,7 +29,7 @@ class Prompted(NamedTuple):
 
 
 def texts_of(request: Request) -> list[Prompted]:
-    """Return every text."""
+    """Return every text; raises Invalid for what is nested too deep to be searched."""
     found: list[Prompted] = []
     for field in FIELDS:
 
@@ -36,19 +37,36 @@ def texts_of(request: Request) -> list[Prompted]:
             found.append(Prompted(field, text, source))
             return text
 
-        changed(request.body.get(field), note, field)
+        _changed(request, field, note, note)
     return found
 
 
 def with_texts(request: Request, change: Change) -> Request:
-    """Return *request* with each of its texts changed; itself where none is."""
+    """Return *request* with each of its texts changed; itself where none is.
+
+    Raises Invalid for what is nested too deep, and where a pattern or a grammar had to change, which then might be
+    none, or one of something else.
+    """
     body: Mapping[str, Any] = request.body
     for field in FIELDS:
-        value = request.body.get(field)
-        other = changed(value, change, field)
-        if other is not value:
+
+        def same(text: str, source: bool, field: str = field) -> str:
+            if change(text, source) != text:
+                told = "a pattern, a grammar or a schema in a string holds what cannot be replaced there"
+                raise Invalid(f"{field}: {told}; leave it out", param=field)
+            return text
+
+        other = _changed(request, field, change, same)
+        if other is not request.body.get(field):
             body = {**body, field: other}
     return request if body is request.body else replace(request, body=body)
+
+
+def _changed(request: Request, field: str, change: Change, patterns: Change) -> Any:
+    try:
+        return changed(request.body.get(field), change, field, patterns=patterns)
+    except TooDeep as error:
+        raise Invalid(f"{field}: {error}", param=field) from None
 
 
 def readable(request: Request, name: str) -> None:

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deployments.errors import ContentRefused, Declined
+from deployments.graph.rewriting.apart import searched
 from deployments.graph.rewriting.prompt import readable, texts_of
 from deployments.graph.wiring import Wiring
 from deployments.nodes.guard.judge import breaks_policy
 from deployments.nodes.guard.looks import Look
 from deployments.request import Context, Request
+
+# What takes longer to search than a stream should wait for: what is found often takes a microsecond a character.
+_LONG_CHARS = 4000
 
 
 @dataclass(slots=True)
@@ -41,7 +45,7 @@ async def admitted(
         if check.action == "block":
             raise ContentRefused(f"{field}: holds what this model's policy does not let through", param=field)
         if check.action == "mask":
-            going.request = look.masked(going.request)
+            going.request = await searched(look.masked, going.request, at_once=_LONG_CHARS)
         if check.to is not None and going.target == target:
             going.target = check.to
         going.notes.append(f"{check.look} {check.action}")
@@ -51,7 +55,7 @@ async def admitted(
 async def _found(name: str, look: Look, at: int, request: Request, context: Context, wiring: Wiring) -> str | None:
     """Return the field at fault, None where there is none."""
     if look.finder is not None:
-        return look.found_in(request)
+        return await searched(look.found_in, request, at_once=_LONG_CHARS)
     texts = texts_of(request)
     text = "\n".join(one.text for one in texts)
     if not text.strip():

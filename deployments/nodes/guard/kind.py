@@ -11,7 +11,7 @@ from contextlib import aclosing
 
 from msgspec.structs import replace
 
-from deployments.errors import Invalid
+from deployments.errors import ContentRefused, Invalid
 from deployments.graph.closing import closing
 from deployments.graph.kind import Kind, Plan
 from deployments.graph.node import Node
@@ -42,11 +42,10 @@ class Guard:
         asked = self._answerable(request)
         going = await admitted(self._name, self._input, asked, self._spec.guard, context, self._wiring)
         note = ", ".join(going.notes)
-        checked = bool(self._output) and request.endpoint in SPOKEN and going.target == self._spec.guard
-        if not checked:
+        if not self._output or request.endpoint not in SPOKEN:
             answer = self._passed(going.target, going.request, context, None)
         elif self._holds:
-            answer = self._held(going.request, context)
+            answer = self._held(going.target, going.request, context)
         else:
             answer = self._passed(going.target, going.request, context, self._outward())
         async with aclosing(answer) as frames:
@@ -63,8 +62,8 @@ class Guard:
             raise Invalid(f"model: {self._name} judges one whole answer, and this request {reason}", param="model")
         return without_tokens(passing(request, self._name), self._name)
 
-    def _outward(self) -> Outward:
-        return Outward(self._name, self._output, self._wiring)
+    def _outward(self, asked: int = 1) -> Outward:
+        return Outward(self._name, self._output, self._wiring, asked)
 
     async def _passed(
         self, target: str, request: Request, context: Context, outward: Outward | None
@@ -80,20 +79,24 @@ class Guard:
             if last is not None:
                 yield last
 
-    async def _held(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
-        outward, hold = self._outward(), Hold(self._name, self._spec.hold)
-        async with aclosing(self._passed(self._spec.guard, request, context, outward)) as frames:
-            async for frame in frames:
-                hold.take(frame)
-        hold.held.end(self._spec.guard)
-        instead, notes = await outward.verdict(hold.held, context)
-        if instead is None:
-            yield hold.held.released(notes)
-            return
-        self._wiring.took(self._name, hold.held.tokens, context)
-        async with aclosing(self._passed(instead, request, context, None)) as frames:
-            async for frame in frames:
-                yield frame
+    async def _held(self, target: str, request: Request, context: Context) -> AsyncGenerator[Frame]:
+        """Yield the first answer that may go out: of *target*, or of those that checks send the request to in turn."""
+        asked: list[str] = []
+        instead: str | None = target
+        while instead is not None:
+            if instead in asked:
+                raise ContentRefused("no answer keeps to what this model's policy lets through")
+            asked.append(instead)
+            outward, hold = self._outward(len(asked)), Hold(self._name, self._spec.hold)
+            async with aclosing(self._passed(instead, request, context, outward)) as frames:
+                async for frame in frames:
+                    hold.take(frame)
+            hold.held.end(instead)
+            instead, notes = await outward.verdict(hold.held, context)
+            if instead is None:
+                yield hold.held.released(notes)
+            else:
+                self._wiring.took(self._name, hold.held.tokens, context)
 
 
 def plan(spec: GuardSpec, subject: Subject) -> Plan:  # noqa: ARG001 - words may be in files that only gateways have

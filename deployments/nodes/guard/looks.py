@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployments.finding import Finder
-from deployments.graph.rewriting.prompt import texts_of, with_texts
+from deployments.graph.rewriting.prompt import Prompted, texts_of, with_texts
 from deployments.graph.rewriting.writing import Write, Written
 from deployments.nodes.guard.injection import RULES
 from deployments.nodes.guard.patterns import Patterns, together
 from deployments.nodes.guard.spec import Check
 from deployments.nodes.guard.words import WordList, Words, read_words
 from deployments.request import Request
+
+_PIECE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +32,23 @@ class Look:
 
     def found_in(self, request: Request) -> str | None:
         """Return the field of *request* in which something is found first, None where nothing is."""
-        fields: list[str] = []
-        for one in texts_of(request):
+        return next((one.field for one in texts_of(request) if self._is_in(one)), None)
 
-            def note(kind: str, value: str, field: str = one.field) -> str:  # noqa: ARG001
-                fields.append(field)
-                return value
+    def _is_in(self, one: Prompted) -> bool:
+        """Say whether there is anything to find; in pieces, so that what is behind the first is not looked for."""
+        seen: list[str] = []
 
-            self.written(note, source=one.source).whole(one.text)
-            if fields:
-                return fields[0]
-        return None
+        def note(kind: str, value: str) -> str:
+            seen.append(kind)
+            return value
+
+        written = self.written(note, source=one.source)
+        for at in range(0, len(one.text), _PIECE):
+            written.feed(one.text[at : at + _PIECE])
+            if seen:
+                return True
+        written.end()
+        return bool(seen)
 
     def masked(self, request: Request) -> Request:
         """Return *request* with something else for all that is found."""

@@ -18,10 +18,11 @@ from deployments.request import Context, Frame
 
 
 class Outward:
-    """The checks on one answer; as a Writing it begins the rewriting of each of its texts."""
+    """The checks on one answer, the *asked*-th to a request; as a Writing it begins the rewriting of its texts."""
 
-    def __init__(self, name: str, looks: Sequence[Look], wiring: Wiring) -> None:
+    def __init__(self, name: str, looks: Sequence[Look], wiring: Wiring, asked: int = 1) -> None:
         self._name, self._looks, self._wiring = name, looks, wiring
+        self._branch = f"{name}.output" if asked == 1 else f"{name}.again{asked - 1}.output"
         self._seen: set[int] = set()
 
     def __call__(self, *, source: bool) -> Written:
@@ -65,7 +66,7 @@ class Outward:
     async def _objects(self, at: int, look: Look, held: Held, context: Context) -> bool:
         if look.check.of_schema is not None:
             return not held.calls_tools and _breaks(look.check.of_schema, held.text)
-        call = context.fork(f"{self._name}.output{at}")
+        call = context.fork(f"{self._branch}{at}")
         return bool(held.text.strip()) and await judged(
             self._name, look, held.text, call, self._wiring, whose="a model"
         )

@@ -31,7 +31,8 @@ class Check(Strict):
     within the *policy*. Without a verdict within *wait* the request is refused, or let *pass*.
 
     ``block`` refuses the request, or ends the answer; ``mask`` writes *with* for what was found; ``route`` gives the
-    request to another node, *to*; ``flag`` counts it and tells it in a header where that has not gone out.
+    request to another node, *to*, whose answer is checked like the target's; ``flag`` counts it and tells it in a
+    header where that has not gone out.
     """
 
     model_config = ConfigDict(populate_by_name=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from deployments.graph.capability import Capabilities
 from deployments.graph.kind import KindSpec
-from deployments.pii.scanner import KINDS
-from deployments.strict import Loc, fail, nearest, not_empty, problem
+from deployments.pii.entities import EVERY, Entities
+from deployments.strict import Loc
 
 Action = Literal["mask", "block", "flag"]
 
@@ -24,17 +24,8 @@ class RedactSpec(KindSpec):
 
     redact: str = Field(min_length=1)
     direction: Literal["input", "output"] = "input"
-    entities: tuple[str, ...] = tuple(sorted(KINDS))
+    entities: Entities = EVERY
     action: Action = "mask"
-
-    @field_validator("entities", mode="after")
-    @classmethod
-    def _known(cls, entities: tuple[str, ...]) -> tuple[str, ...]:
-        fail("entities", [
-            problem((at,), "no_such_entity", f"is nothing that is looked for; {nearest(name, KINDS)}", name)
-            for at, name in enumerate(entities) if name not in KINDS
-        ])  # fmt: skip
-        return not_empty(entities)
 
     @property
     def rewrites(self) -> bool:

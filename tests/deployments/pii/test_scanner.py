@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from deployments.pii import phone
 from deployments.pii.scanner import KINDS, Scanner, find
 from tests.deployments.pii.samples import TEXTS, fed, pieces
 
@@ -65,6 +66,20 @@ def test_time_grows_with_the_length_alone(text: str) -> None:
     find(text)
     whole_s = time.process_time() - begun_s - quarter_s
     assert whole_s < 8 * quarter_s + 0.05
+
+
+@pytest.mark.parametrize(
+    ("column", "most"),
+    [("12 34 56 78 90 ", 0), ("001 002 003 ", 6), ("345 678 90 ", 0), ("1234 5678 9012 3456 ", 0), ("010 123 456 ", 2)],
+)
+def test_columns_of_digits_cost_few_looks_into_the_library(
+    column: str, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not grouped as a phone number is none of the library's business; *most* for each repetition."""
+    asked: list[str] = []
+    monkeypatch.setattr(phone, "_is_number", lambda number, *_, **__: bool(asked.append(number)))
+    find(column * 100)
+    assert len(asked) <= 100 * most
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,12 @@ def test_what_cannot_be_read_is_not_passed_on(stream: bool) -> None:
         rewriting(stream=stream).frame(Frame(data=b"data: \xff\n\n" if stream else b"\xff", text="?"))
 
 
+def test_an_answer_nested_too_deep_is_not_passed_on() -> None:
+    """Nobody could search it."""
+    with pytest.raises(EngineFailed, match="nested deeper"):
+        rewriting(stream=False).frame(Frame(data=b'{"a":' * 300 + b"1" + b"}" * 300))
+
+
 def test_a_head_before_any_answer_begins_again() -> None:
     """What a branch that was given up had said of an opening counts no more."""
     answer = rewriting("responses")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -181,12 +182,17 @@ def test_mask_changes_the_prompt_and_tells_so() -> None:
 
 
 def test_route_gives_the_request_to_another() -> None:
-    """Whose answer is not checked again, and whose path says so."""
+    """Whose answer is checked as the target's is, and whose path says so."""
+    aside = {"words": ["badword"], "action": "route", "to": "moe"}
     frames, pools = guarded(
-        chat("a badword"), input=[{"words": ["badword"], "action": "route", "to": "moe"}], output=[{"words": ["from"]}]
+        chat("a badword", stream=True), input=[aside], output=[{"words": ["from"], "action": "mask"}]
     )
     assert pools.log == ["open moe", "close moe"]
-    assert (text(frames), notes(frames)["guarded"]) == ("from moe", "words route")
+    assert (text(frames), notes(frames)["guarded"]) == ("*** moe", "words route")
+    with pytest.raises(ContentRefused):
+        guarded(chat("a badword", stream=True), input=[aside], output=[{"words": ["from"]}])
+    with pytest.raises(ContentRefused, match="JSON"):
+        guarded(chat("a badword", stream=True), input=[aside], output=[{"schema": SCHEMA}])
 
 
 def test_a_block_behind_a_route_still_blocks() -> None:
@@ -248,6 +254,43 @@ def test_an_answer_may_be_given_by_another() -> None:
         chat(stream=True), ["a good", " word"], output=[{"words": ["badword"], "action": "route", "to": "moe"}]
     )
     assert text(frames) == "a good word"
+
+
+def test_the_answer_of_another_is_checked_as_well() -> None:
+    """It is masked, blocked, or given by a third; one who has been found wanting is not asked again."""
+    aside = {"words": ["badword"], "action": "route", "to": "moe"}
+    frames, _ = guarded(chat(stream=True), ["a badword"], output=[aside, {"words": ["moe"], "action": "mask"}])
+    assert text(frames) == "from ***"
+    with pytest.raises(ContentRefused, match="policy"):
+        guarded(chat(stream=True), ["a badword"], output=[aside, {"words": ["moe"]}])
+    with pytest.raises(ContentRefused, match="no answer keeps"):
+        guarded(chat(stream=True), ["a badword"], moe=answer(["badword too"], model="moe"), output=[aside])
+
+
+def test_a_search_ends_at_the_first_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long text what is behind it is not looked at."""
+    searched: list[int] = []
+    feed = Words.feed
+    monkeypatch.setattr(Words, "feed", lambda self, text: [searched.append(len(text)), feed(self, text)][1])
+    look = ready(Check.model_validate({"words": ["bad"]}))
+    assert look.found_in(chat("x " * 5000 + "bad " * 200_000)) == "messages"
+    assert 10_000 < sum(searched) < 20_000
+
+
+@pytest.mark.parametrize("action", ["block", "mask"])
+async def test_long_prompts_are_searched_beside_the_event_loop(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short ones where they are."""
+    threads: set[int] = set()
+    feed = Words.feed
+    monkeypatch.setattr(Words, "feed", lambda self, text: [threads.add(get_ident()), feed(self, text)][1])
+    node = compiled(
+        {"g": {"guard": "dense", "input": [{"words": ["badword"], "action": action}]}},
+        Scripted({"dense": answer(["fine"])}),
+    )["g"]
+    for times, here in ((10, True), (5000, False)):
+        threads.clear()
+        assert text(await collect(node, chat("word " * times, stream=True))) == "fine"
+        assert (threads == {get_ident()}) is here
 
 
 @pytest.mark.parametrize(("said", "fits"), [('{"a": 1}', True), ('{"a": "1"}', False), ("no json", False)])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -13,10 +15,13 @@ from pydantic import ValidationError
 
 from deployments.engines.rendering import Ending, Usage
 from deployments.engines.renderings import rendering_of
-from deployments.errors import ContentRefused, Invalid
+from deployments.errors import BodyTooLarge, ContentRefused, Invalid
 from deployments.graph.explain import explain
+from deployments.graph.meters import Unmetered
 from deployments.graph.rewriting.events import content_of, events_of
 from deployments.graph.spec import parse, parse_graph
+from deployments.nodes.redact import screening
+from deployments.pii.scanner import Scanner
 from deployments.pii.vault import Vault
 from deployments.request import Endpoint, Frame, Head, Request
 from tests.deployments.leap import leap
@@ -77,6 +82,21 @@ BODIES: list[tuple[Endpoint, dict[str, Any]]] = [
     ("chat", {"messages": [{"role": "tool", "tool_call_id": "c", "content": f'{{"a": "{MAIL}"}}'}]}),
     ("chat", {"messages": [], "user": MAIL, "metadata": {"who": MAIL}}),
     ("chat", {"messages": [], "tools": [{"type": "function", "function": {"name": "f", "description": MAIL}}]}),
+    ("chat", {"messages": [{"role": "user", "name": MAIL, "content": "hi"}], "metadata": {"id": MAIL}}),
+    ("chat", {"messages": [], "response_format": {"type": "json_schema", "json_schema": {"name": "f", "schema": {
+        "properties": {"name": {"description": MAIL}, "url": {"enum": [MAIL], "default": {"id": MAIL}}},
+        "$defs": {"format": {"title": MAIL}}}}}}),
+    ("chat", {"messages": [], "structured_outputs": {"choice": [MAIL]}, "chat_template_kwargs": {"name": MAIL}}),
+    ("chat", {"messages": [], "documents": [{"title": "a", "name": MAIL, "url": MAIL}]}),
+    ("chat", {"messages": [], "tools": [{"type": "function", "function": {"name": "f", "parameters": {
+        "properties": {"name": {"type": "string", "description": MAIL}}}}}]}),
+    ("messages", {"messages": [{"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {
+        "name": MAIL, "data": MAIL, "url": f"https://x/?m={MAIL}", "token": MAIL, "id": [{"type": MAIL}]}}]}]}),
+    ("messages", {"messages": [{"role": "user", "content": [
+        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": MAIL}}]}]}),
+    ("messages", {"messages": [], "output_config": {"format": {"schema": {"properties": {"id": {"title": MAIL}}}}}}),
+    ("responses", {"input": "x", "text": {"format": {"type": "json_schema", "schema": {"description": MAIL}}}}),
+    ("responses", {"prompt": {"id": "p", "variables": {"name": MAIL, "url": {"type": "input_text", "text": MAIL}}}}),
     ("completion", {"prompt": [MAIL, "b"], "suffix": MAIL}),
     ("messages", {"system": MAIL, "messages": [{"role": "user", "content": [
         {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": MAIL}]},
@@ -98,6 +118,113 @@ def test_every_text_of_every_endpoint_is_masked(endpoint: Endpoint, body: dict[s
     assert "<EMAIL_1>" in json.dumps(seen)
     assert "example.com" not in json.dumps(seen)
     assert json.dumps(body) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("structured_outputs", {"regex": f"({MAIL}|none)"}),
+        ("structured_outputs", {"grammar": f'root ::= "{MAIL}"'}),
+        ("structured_outputs", {"json": '{"const": "bob\\u0040example.com"}'}),
+        ("response_format", {"json_schema": {"schema": {"pattern": f"^{MAIL}$"}}}),
+    ],
+)
+def test_what_no_placeholder_can_stand_in_is_refused(field: str, value: Any) -> None:
+    """A pattern or a grammar could be none with it, and the field is named."""
+    with pytest.raises(Invalid, match="pattern") as caught:
+        asked(chat("x", **{field: value}))
+    assert caught.value.param == field
+    assert "example" not in str(caught.value)
+    with pytest.raises(ContentRefused, match="EMAIL"):
+        asked(chat("x", **{field: value}), action="block")
+
+
+def test_what_machines_read_stays() -> None:
+    """Ids, kinds and addresses where the API has named the key; and patterns in which nothing is found."""
+    part = {"type": "image_url", "image_url": {"url": f"https://x/{MAIL}.png"}}
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^[a-z]{3}$", "format": "email"}}}
+    body = {
+        "messages": [{"role": "user", "content": [part]}],
+        "structured_outputs": {"json": schema},
+    }
+    seen, _ = asked(Request(endpoint="chat", model="", body=body))
+    assert seen["messages"] == body["messages"]
+    assert seen["structured_outputs"] == {"json": schema}
+
+
+@pytest.mark.parametrize("field", ["metadata", "messages"])
+def test_what_is_nested_too_deep_is_refused(field: str) -> None:
+    """As an object or as lists; the field is named."""
+    for nest in (lambda inner: {"a": inner}, lambda inner: [inner]):
+        value: Any = MAIL
+        for _ in range(900):
+            value = nest(value)
+        with pytest.raises(Invalid, match="nested deeper") as caught:
+            asked(Request(endpoint="chat", model="", body={"messages": [], field: [value]}))
+        assert caught.value.param == field
+
+
+def test_inputs_of_tools_are_restored_under_any_key() -> None:
+    """In a whole answer as in a streamed one."""
+    given_ = {"name": "<EMAIL_1>", "url": "https://x/?q=<EMAIL_1>", "who": ["<EMAIL_1>"]}
+    block = {"type": "tool_use", "id": "t", "name": "f", "input": given_}
+    request = Request(endpoint="messages", model="", body={"messages": [{"role": "user", "content": MAIL}]})
+    _, out = asked(request, [Frame(data=json.dumps({"content": [block]}).encode())])
+    told = json.loads(out[0].data)["content"][0]["input"]
+    assert told == {"name": MAIL, "url": f"https://x/?q={MAIL}", "who": [MAIL]}
+
+
+async def test_a_request_of_too_many_characters_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others would wait for it too long."""
+    monkeypatch.setattr(screening, "MOST_CHARS", 5)
+    node = compiled({"r": {"redact": "dense"}}, Scripted({"dense": [whole("hi")]}))["r"]
+    with pytest.raises(BodyTooLarge, match="5 at most"):
+        await collect(node, chat("123456"))
+    assert said(await collect(node, chat("12345"))) == "hi"
+
+
+@pytest.mark.parametrize("action", ["mask", "block", "flag"])
+async def test_long_requests_are_searched_in_one_thread_beside_the_event_loop(
+    action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Short ones where they are."""
+    threads: set[int] = set()
+    feed = Scanner.feed
+    monkeypatch.setattr(Scanner, "feed", lambda self, text: [threads.add(get_ident()), feed(self, text)][1])
+    node = compiled({"r": {"redact": "dense", "action": action}}, Scripted({"dense": [whole("hi")]}))["r"]
+    for times, here in ((10, True), (100, False)):
+        threads.clear()
+        await asyncio.gather(*(collect(node, chat("12 34 " * times)) for _ in range(5)))
+        assert len(threads) == 1
+        assert (threads == {get_ident()}) is here
+
+
+class Counted(Unmetered):
+    """Meters that remember what was found."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    def screened(self, node: str, found: str, action: str) -> None:
+        """Remember one."""
+        self.found.append(found)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("endpoint", ["chat", "completion", "messages", "responses"])
+def test_what_an_answer_tells_twice_counts_once(endpoint: Endpoint, stream: bool) -> None:
+    """A whole answer beside its text, and the events at the end of a stream that repeat it."""
+    text = f"Ask {MAIL}, not amy@example.org."
+    request = Request(endpoint=endpoint, model="", body={"messages": [], "input": "x"}, stream=stream)
+    body = {"chat": {"choices": [{"message": {"content": text}}]}, "completion": {"choices": [{"text": text}]}}.get(
+        endpoint, {"content": [{"type": "text", "text": text[:20]}, {"type": "text", "text": text[20:]}]}
+    )
+    frames = answer(endpoint, [text[:9], text[9:]]) if stream else [Frame(data=json.dumps(body).encode(), text=text)]
+    meters = Counted()
+    node = compiled({"r": {"redact": "dense", "direction": "output"}}, Scripted({"dense": frames}), meters=meters)["r"]
+    out = leap(collect(node, request))
+    assert said(out) == "Ask [EMAIL], not [EMAIL]."
+    assert meters.found == ["EMAIL", "EMAIL"]
 
 
 @pytest.mark.parametrize("endpoint", ["chat", "completion", "messages", "responses"])

@@ -1,0 +1,102 @@
+"""What the way in comes to for one request: the request that goes on, and what becomes of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from deployments.errors import BodyTooLarge, ContentRefused
+from deployments.graph.closing import closing
+from deployments.graph.meters import Meters
+from deployments.graph.node import Node
+from deployments.graph.rewriting.alone import passing
+from deployments.graph.rewriting.answer import Rewriting
+from deployments.graph.rewriting.apart import Found, length_of, searched
+from deployments.graph.rewriting.prompt import readable
+from deployments.graph.speaking import SPOKEN
+from deployments.nodes.redact.inward import Restoring, found_in, masked, untouched
+from deployments.nodes.redact.spec import Action
+from deployments.request import Context, Frame, Request
+
+# Beside those that answer in words, rankings repeat the texts that they rank.
+_REPEATING = SPOKEN | {"rerank"}
+# What takes longer to search than a stream should wait for: a column of digits takes some 10 µs a character.
+_LONG_CHARS = 500
+# What takes longer than other long requests should wait for.
+MOST_CHARS = 1_000_000
+_NOTE = "redacted"
+
+
+class Screened(NamedTuple):
+    """A request as it goes on, what rewrites its answer where something does, and what was found."""
+
+    request: Request
+    answer: Rewriting | None
+    note: str
+
+    def noted(self, frame: Frame) -> Frame:
+        """Return *frame*, whose head, if it has one, says what was found; by an inner redaction as well."""
+        if not self.note or frame.head is None:
+            return frame
+        inner = frame.head.notes.get(_NOTE)
+        note = f"{self.note}, {inner}" if inner else self.note
+        return replace(frame, head=frame.head.noting(_NOTE, note))
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Takes what is personal out of requests, or refuses them; *name* is who is said to do so."""
+
+    name: str
+    action: Action
+    entities: tuple[str, ...]
+    meters: Meters
+
+    async def screened(self, request: Request) -> Screened:
+        """Return what goes on; raises ContentRefused for what blocks it, Invalid for what cannot be searched."""
+        answer: Rewriting | None = None
+        if self.action == "mask":
+            readable(request, self.name)
+            request, vault = await self._search(masked, passing(request, self.name))
+            found = vault.counts
+            if vault and request.endpoint in _REPEATING:
+                answer = Rewriting(
+                    request.endpoint, stream=request.stream, writing=Restoring(vault), untouched=untouched
+                )
+        else:
+            found = dict.fromkeys(await self._searched(request), 1)
+        for kind in found:
+            self.meters.screened(self.name, kind, self.action)
+        return Screened(request, answer, ", ".join(f"{kind}={count}" for kind, count in sorted(found.items())))
+
+    async def _searched(self, request: Request) -> dict[str, str]:
+        """Return what is found; raises ContentRefused where that is to end the request."""
+        if self.action == "block":
+            readable(request, self.name)
+        found = await self._search(found_in, request)
+        if found and self.action == "block":
+            for kind in found:
+                self.meters.screened(self.name, kind, "block")
+            kind, field = min(found.items())
+            raise ContentRefused(f"{field}: holds what looks like personal data ({kind}); leave it out", param=field)
+        return found
+
+    async def _search(self, search: Callable[[Request, Collection[str]], Found], request: Request) -> Found:
+        length = length_of(request)
+        if length > MOST_CHARS:
+            told = f"{length} characters are too many for {self.name}, which searches {MOST_CHARS} at most"
+            raise BodyTooLarge(f"{told}; send less text")
+        return await searched(lambda asked: search(asked, self.entities), request, at_once=_LONG_CHARS)
+
+
+async def relayed(node: Node, request: Request, context: Context, answer: Rewriting | None) -> AsyncGenerator[Frame]:
+    """Stream what *node* answers, rewritten by *answer* where that is given."""
+    async with closing(node(request, context)) as frames:
+        async for frame in frames:
+            yield frame if answer is None else answer.frame(frame)
+    last = None if answer is None else answer.end()
+    if last is not None:
+        yield last
