@@ -8,7 +8,8 @@ from typing import Any
 
 from cluster.engine_settings import WIDTH
 from cluster.problems import printable
-from deployments.remote.spec import Price, RemoteSpec
+from deployments.pii.entities import EVERY
+from deployments.remote.spec import Price, RemoteRedact, RemoteSpec
 
 
 def remotes(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -25,7 +26,14 @@ def remark(spec: RemoteSpec) -> str:
     place = spec.key and printable(spec.key.file or spec.key.env or "")
     key = f"with the key in {place}" if place else "without a key"
     price = f", {_told(spec.price)}" if spec.price else ""
-    return f"answered as {printable(spec.model)} by {spec.url} {key}{price}"
+    return f"answered as {printable(spec.model)} by {spec.url} {key}{price}{_redacted(spec.redact)}"
+
+
+def _redacted(rule: RemoteRedact | None) -> str:
+    if rule is None:
+        return ""
+    what = "personal data" if rule.entities == EVERY else ", ".join(rule.entities)
+    return f", which gets no {what}" if rule.action == "mask" else f", which gets no request with {what}"
 
 
 def _told(price: Price) -> str:

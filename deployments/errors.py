@@ -18,6 +18,7 @@ Each code is also the wire error's ``code``, the metric label and, by the class,
     │   ├── AuditUnavailable 503  what is answered must be recorded, and cannot be
     │   ├── CircuitOpen    503
     │   ├── Misconfigured  503  the deployment's own settings are wrong; its operator can mend them
+    │   ├── Withheld       400  holds what may not leave for this target; another may answer it
     │   └── NoReplica      503
     ├── TimedOut           504
     │   ├── DeadlineExceeded  504  the request's own time is over; no branch can help
@@ -159,6 +160,14 @@ class CircuitOpen(Rejected):
     """The target has failed so much lately that it is left alone for a while."""
 
     code = "circuit_open"
+
+
+class Withheld(Rejected):
+    """The request holds what may not leave for its target, and has not left; one that stays here may answer it."""
+
+    code = "withheld"
+    status = 400
+    kind = "invalid_request_error"
 
 
 class Misconfigured(Rejected):

@@ -86,7 +86,9 @@ def _arrows(name: str, spec: KindSpec) -> Iterator[Arrow]:
 def _model(name: str, model: ModelSpec | RemoteSpec) -> Box:
     if isinstance(model, RemoteSpec):
         host = urlsplit(model.url).hostname or model.url
-        return Box(name=name, title=name, kind="remote model", group="remote", lines=(model.model, f"at {host}"))
+        redacted = () if model.redact is None else (f"redact: {model.redact.action}",)
+        lines = (model.model, f"at {host}", *redacted)
+        return Box(name=name, title=name, kind="remote model", group="remote", lines=lines)
     adapter = split_name(name)[1]
     if adapter:
         return Box(name=name, title=name, kind="adapter", group="model", lines=(f"of {split_name(name)[0]}",))

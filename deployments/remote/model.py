@@ -13,11 +13,13 @@ import msgspec
 
 from deployments.errors import DeadlineExceeded, FirstTokenTimeout, Overloaded, Rejected, Stalled
 from deployments.graph.alarm import Alarm
+from deployments.graph.meters import Meters, Unmetered
 from deployments.graph.watchdog import Watchdog
 from deployments.remote.answers import streamed, whole
 from deployments.remote.asking import PATHS, body_of, headers_of
 from deployments.remote.connection import Call, Connections
 from deployments.remote.key import Key
+from deployments.remote.leaving import Leaving
 from deployments.remote.spec import RemoteSpec
 from deployments.request import Context, Frame, Head, Request
 
@@ -25,7 +27,10 @@ _RETRY_AFTER_S = 1.0
 
 
 class RemoteModel:
-    """One remote model; *clock* is the one of ``Context.deadline_s``, keys are looked up in *environment*."""
+    """One remote model; *clock* is the one of ``Context.deadline_s``, keys are looked up in *environment*.
+
+    *meters* are told of what its redaction finds.
+    """
 
     def __init__(
         self,
@@ -34,22 +39,30 @@ class RemoteModel:
         *,
         clock: Callable[[], float] = time.monotonic,
         environment: Mapping[str, str] = os.environ,
+        meters: Meters | None = None,
     ) -> None:
         self.spec = spec
         self._name, self._clock = name, clock
         self._host = urlsplit(spec.url).netloc
         self._key = Key(name, spec.key, environment)
         self._connections = Connections(name, spec)
+        self._leaving = None if spec.redact is None else Leaving(name, spec.redact, meters or Unmetered())
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def stream(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+    def stream(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Stream the answer; closing the stream closes the connection.
+
+        Raises Withheld where the model's redaction lets nothing leave.
 
         An answer that is not streamed shows its first token when the server sends its headers, which many do at the
         end; ``first_token`` and ``between_tokens`` bound streams alone, the deadline everything.
         """
+        sent = self._sent
+        return sent(request, context) if self._leaving is None else self._leaving.stream(request, context, sent)
+
+    async def _sent(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         call, key = self._call(request, context)
         self._under_way += 1
         self._idle.clear()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from deployments.graph.capability import Capabilities, Capability
-from deployments.media import MOST_PORT, MediaSpec
+from deployments.media import MODALITIES, MOST_PORT, MediaSpec, Modality
+from deployments.pii.entities import EVERY, Entities
 from deployments.quantities import Seconds
-from deployments.strict import Strict, not_empty
+from deployments.strict import Strict, fail, not_empty, problem
 
 RemoteEndpoint = Literal["chat", "completion", "messages", "count_tokens", "embeddings", "score", "rerank"]
 _GENERATING: frozenset[Capability] = frozenset({"chat", "completion", "messages"})
 _POOLING: frozenset[Capability] = frozenset({"embeddings", "score", "rerank"})
+_COUNTS: Mapping[Modality, str] = {"image": "images", "audio": "audio", "video": "videos"}
 
 # Only what every parser of URLs reads alike: no user name, no query, no number in the place of a name.
 _URL = re.compile(r"(https?)://([a-z0-9][a-z0-9.-]{0,252})(?::([1-9][0-9]{0,4}))?(/[A-Za-z0-9._~/-]*)?", re.ASCII)
@@ -69,11 +72,23 @@ class RemoteTimeouts(Strict):
     between_tokens: Seconds = Field(default=30.0, ge=0.1)
 
 
+class RemoteRedact(Strict):
+    """What is done with personal data before a request leaves.
+
+    With ``mask`` placeholders leave and the originals are put back into the answer; with ``block`` nothing leaves.
+    """
+
+    action: Literal["mask", "block"] = "mask"
+    entities: Entities = EVERY
+
+
 class RemoteSpec(Strict):
     """One remote model.
 
     ``model`` is its name there. ``concurrency`` bounds the requests of one gateway process; more are refused.
     ``endpoints`` are those that the server has, ``logprobs`` says whether it gives log-probabilities when asked.
+    With ``redact`` no personal data leaves for it, whichever way a request came; media, which are not searched, do not
+    either.
     """
 
     family: Literal["remote"]
@@ -86,11 +101,21 @@ class RemoteSpec(Strict):
     endpoints: Annotated[tuple[RemoteEndpoint, ...], AfterValidator(not_empty)] = ("chat",)
     logprobs: bool = Field(default=False, strict=True)
     media: MediaSpec = MediaSpec()
+    redact: RemoteRedact | None = None
 
     @field_validator("endpoints", mode="after")
     @classmethod
     def _each_once(cls, endpoints: tuple[RemoteEndpoint, ...]) -> tuple[RemoteEndpoint, ...]:
         return tuple(dict.fromkeys(endpoints))
+
+    @model_validator(mode="after")
+    def _text_where_redacted(self) -> Self:
+        taken = {} if self.redact is None else {_COUNTS[one]: self.media.most(one) for one in MODALITIES}
+        rule = "cannot leave where `redact` is required, since only text is searched; write 0, or leave `redact` out"
+        fail("media", [
+            problem(("media", field), "unsearched", rule, count) for field, count in taken.items() if count
+        ])  # fmt: skip
+        return self
 
     def gives(self) -> Capabilities:
         """Return what the graph may ask of it; the tokens of a foreign server are unknown, so nothing is resumed."""

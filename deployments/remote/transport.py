@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 
+from deployments.graph.meters import Meters, Unmetered
 from deployments.graph.transport import Transport
 from deployments.remote.model import RemoteModel
 from deployments.remote.spec import RemoteSpec
@@ -27,8 +28,8 @@ class RemoteTransport:
 class Remotes:
     """The remote models of one gateway; one keeps its connections for as long as its settings stay as they are."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, meters: Meters | None = None) -> None:
+        self._clock, self._meters = clock, meters or Unmetered()
         self._models: dict[str, RemoteModel] = {}
         self._retiring: dict[RemoteModel, asyncio.Task[None]] = {}
         self._reached_until_s = float("-inf")
@@ -41,7 +42,11 @@ class Remotes:
         """
         kept = {name: model for name, model in self._models.items() if specs.get(name) == model.spec}
         gone = [model for name, model in self._models.items() if name not in kept]
-        new = {name: RemoteModel(name, spec, clock=self._clock) for name, spec in specs.items() if name not in kept}
+        new = {
+            name: RemoteModel(name, spec, clock=self._clock, meters=self._meters)
+            for name, spec in specs.items()
+            if name not in kept
+        }
         if self._models:
             # Requests of a graph before the last one may have longer.
             self._reached_until_s = max(self._reached_until_s, self._clock() + reached_for_s)

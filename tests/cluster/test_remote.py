@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from cluster.changes import changes
 from cluster.cli import app
+from cluster.config import Config
+from cluster.drawing.diagram import diagram
 from cluster.report import report
 from deployments.gateway.settings import GatewaySettings
 from tests.cluster.builders import LAPTOP, complaints, document, model, planned
@@ -63,7 +65,7 @@ def test_slips_are_told_like_those_of_pools() -> None:
     assert complaints(slip) == [
         "models.cloud.concurrency: 0 is less than 1",
         "models.cloud.urll: is not a known key; did you mean url? known: concurrency, endpoints, family, key, "
-        "logprobs, media, model, price, timeout, url",
+        "logprobs, media, model, price, redact, timeout, url",
         "models.dense.max_waitng: is not a known key; did you mean max_waiting? known: adapters, "
         "cost_per_hour, drain, engine, failover, family, max_waiting, media, priority, profile, replicas, resources, "
         "runtime, slo, source, stands_in_for, synthetic",
@@ -77,6 +79,18 @@ def test_the_report_tells_who_answers_with_which_key_at_what_price() -> None:
         "cloud: answered as gpt-x by https://api.example.com/v1 with the key in CLOUD_KEY, 0.5 usd in and 1.5 out a "
         "million tokens; chat; at most 64 requests a gateway" in text
     )
+
+
+def test_what_may_not_leave_is_told_wherever_the_model_is() -> None:
+    """In the report, and in the drawing; a change of it restarts nothing."""
+    masked, blocked = hybrid(redact={}), hybrid(redact={"action": "block", "entities": ["CARD", "IBAN"]})
+    text = " ".join(line.text.strip() for line in report(planned(masked), LAPTOP, "x"))
+    assert "out a million tokens, which gets no personal data; chat;" in text
+    text = " ".join(line.text.strip() for line in report(planned(blocked), LAPTOP, "x"))
+    assert "which gets no request with CARD, IBAN; chat;" in text
+    boxes = {box.name: box.lines for box in diagram(Config.model_validate(masked)).boxes}
+    assert boxes["cloud"] == ("gpt-x", "at api.example.com", "redact: mask")
+    assert [change.restarts for change in changes(planned(masked), planned(blocked))] == [False]
 
 
 def test_changes_reach_the_gateways_in_place() -> None:

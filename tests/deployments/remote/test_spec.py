@@ -35,6 +35,13 @@ LEAST = {"family": "remote", "url": "https://api.example.com/v1/", "model": "gpt
         ({"endpoints": []}, "endpoints", "is empty"),
         ({"endpoints": ["responses"]}, "endpoints.0", "'chat'"),
         ({"replicas": {}}, "replicas", "is not a known key"),
+        ({"redact": {"action": "flag"}}, "redact.action", "'mask' or 'block'"),
+        ({"redact": {"entities": []}}, "redact.entities", "is empty"),
+        ({"redact": {"entities": ["EMIAL"]}}, "redact.entities.0", "did you mean EMAIL?"),
+        ({"redact": {"entity": ["EMAIL"]}}, "redact.entity", "did you mean entities?"),
+        ({"redact": True}, "redact", "dictionary"),
+        ({"redact": {}, "media": {"images": 2}}, "media.images", "only text is searched"),
+        ({"redact": {}, "media": {"audio": 1}}, "media.audio", "only text is searched"),
     ],
 )
 def test_what_is_refused(fields: dict[str, Any], place: str, told: str) -> None:
@@ -49,6 +56,7 @@ def test_it_is_written_and_read_back() -> None:
     """As it travels to the gateways."""
     price = {"input_per_million": 0.5, "output_per_million": 1.5}
     spec = RemoteSpec.model_validate({**LEAST, "key": {"env": "KEY"}, "price": price, "timeout": {"connect": "2s"}})
+    spec = RemoteSpec.model_validate({**spec.model_dump(exclude_none=True), "redact": {"entities": ["EMAIL"]}})
     assert RemoteSpec.model_validate(spec.model_dump(mode="json", exclude_none=True)) == spec
     assert (spec.url, spec.timeout.connect) == ("https://api.example.com/v1", 2.0)
 
@@ -61,6 +69,7 @@ def test_it_is_written_and_read_back() -> None:
         ({"logprobs": True, "endpoints": ["embeddings"]}, {"embeddings", "vectors"}),
         ({"media": {"images": 1}}, {"chat", "text", "images"}),
         ({"endpoints": ["count_tokens"]}, {"count_tokens"}),
+        ({"redact": {}, "logprobs": True}, {"chat", "text", "logprobs"}),
     ],
 )
 def test_what_it_gives_is_what_is_said_of_its_server(fields: dict[str, Any], gives: set[str]) -> None:
