@@ -110,6 +110,11 @@ class PoolFleet:
     brown_out: float = 0.0
 
     @property
+    def fixed(self) -> bool:
+        """Say whether there is nothing to decide: one size, and nobody who stands in where it falls short."""
+        return self.min_replicas == self.max_replicas and not self.stand_ins
+
+    @property
     def ready(self) -> int:
         """Count the replicas that can answer."""
         return sum(replica.stage == "ready" for replica in self.replicas)

@@ -80,6 +80,11 @@ class CapacityEstimator:
         self._slowed: dict[float, tuple[Knee, Knee]] = {}
         self.renewed = 0
 
+    def ask_of(self, knees: KneeSource) -> None:
+        """Have knees from another source from now on; what the one before has answered is forgotten."""
+        if knees is not self._knees:
+            self._knees, self._asked, self._basis, self._answers, self._slowed = knees, None, None, {}, {}
+
     def see(self, pool: PoolFleet, *, renew: bool = True) -> Capacity:
         """Add what the pool's replicas and gateways did since the last call, and return what one replica carries.
 

@@ -34,7 +34,7 @@ _TINY = KneeQuestion(
 
 def main(idle_s: float) -> None:
     """Answer until nobody has asked for *idle_s*; the seconds of CPU time that an answer took are in it."""
-    os.nice(_NICE)
+    _give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the asker, with which this process ends
     questions: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(questions,), name="questions", daemon=True).start()
@@ -45,6 +45,13 @@ def main(idle_s: float) -> None:
         traceback.print_exc()
         code = 1
     os._exit(code)  # the thread that reads would be in the way of any other end
+
+
+def _give_way() -> None:
+    """Take what others leave of the processor; Ray's workers, engines among them, are nice themselves."""
+    os.nice(_NICE)
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _serve(questions: queue.SimpleQueue[str], idle_s: float) -> None:

@@ -114,6 +114,8 @@ class Sla:
     def _capacity(self, name: str, learned: Learned, pool: PoolFleet) -> Capacity:
         """Ask the estimator; totals that no engine can have had cost it what it has learnt, and nothing else."""
         estimator, before = learned.estimator, learned.estimator.renewed
+        # Simulations cost CPU time, and what comes of them would change nothing.
+        estimator.ask_of(analytic if pool.fixed else self.knees)
         try:
             return estimator.see(pool, renew=self._renewals > 0)
         except Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -109,6 +110,8 @@ def test_the_process_knows_nothing_of_the_one_that_asks(process: KneeProcess, mo
         assert not worker.net_connections()
     assert "RAY_JOB_ID" not in worker.environ()
     assert worker.nice() >= min(19, psutil.Process().nice() + 10)
+    if sys.platform == "linux":
+        assert os.sched_getscheduler(worker.pid) == os.SCHED_IDLE
     assert not [one.path for one in worker.memory_maps() if "/ray/" in one.path]
 
 

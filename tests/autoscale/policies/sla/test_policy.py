@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoscale.capacity.estimate import Capacity, CapacityEstimator
+from autoscale.capacity.knee import Knee
+from autoscale.capacity.knee_source import KneeQuestion, analytic
 from autoscale.capacity.profile import EngineLimits, EngineProfile, StartTimes
 from autoscale.capacity.step_model import StepModel
 from autoscale.fleet import Demand, Fleet, PoolFleet, ReplicaFleet, Slo
@@ -229,6 +231,30 @@ def test_a_pool_that_cannot_be_worked_out_costs_no_other_anything(
         assert "planned_replicas" not in told["dense"].numbers or not 10 <= at < 20
     assert "planned_replicas" in told["dense"].numbers
     assert caplog.text.count("pool=dense") == 1
+
+
+@pytest.mark.parametrize(
+    ("pools", "simulated"),
+    [
+        ({"max_replicas": 1}, False),
+        ({"max_replicas": 1, "stand_ins": ("small",)}, True),
+        ({"max_replicas": 2}, True),
+    ],
+)
+def test_nothing_is_simulated_where_nothing_can_be_decided(*, pools: dict[str, Any], simulated: bool) -> None:
+    """A pool of one size is explained by formulas, until its bounds leave a choice."""
+    asked = list[KneeQuestion]()
+
+    def simulate(question: KneeQuestion) -> Knee:
+        asked.append(question)
+        return analytic(question)
+
+    policy = Sla(SlaSpec(), QueueSpec(), simulate)
+    told = last(policy, fleets([1.0] * 5, ready=1, **pools))
+    assert told.numbers["capacity_rps"] > 0
+    assert bool(asked) == simulated
+    last(policy, (replace(one, at_s=one.at_s + 60) for one in fleets([1.0] * 5, ready=1, max_replicas=3)))
+    assert asked
 
 
 def test_a_number_of_replicas_that_nobody_knows_of_is_planned_on_what_each_does_now() -> None:
