@@ -243,18 +243,18 @@ def test_a_pool_that_cannot_be_worked_out_costs_no_other_anything(
 )
 def test_nothing_is_simulated_where_nothing_can_be_decided(*, pools: dict[str, Any], simulated: bool) -> None:
     """A pool of one size is explained by formulas, until its bounds leave a choice."""
-    asked = list[KneeQuestion]()
+    questions = list[KneeQuestion]()
 
-    def simulate(question: KneeQuestion) -> Knee:
-        asked.append(question)
-        return analytic(question)
+    def simulate(asked: KneeQuestion) -> Knee:
+        questions.append(asked)
+        return analytic(asked)
 
     policy = Sla(SlaSpec(), QueueSpec(), simulate)
     told = last(policy, fleets([1.0] * 5, ready=1, **pools))
     assert told.numbers["capacity_rps"] > 0
-    assert bool(asked) == simulated
+    assert bool(questions) == simulated
     last(policy, (replace(one, at_s=one.at_s + 60) for one in fleets([1.0] * 5, ready=1, max_replicas=3)))
-    assert asked
+    assert questions
 
 
 def test_a_number_of_replicas_that_nobody_knows_of_is_planned_on_what_each_does_now() -> None:
