@@ -30,8 +30,18 @@ CONFIG: dict[str, Any] = {
             "synthetic": {"slots": 16, "step": {"base_ms": 25}},
             "replicas": {"min": 2, "max": 2},
             "max_waiting": 200,
-        }
+        },
+        # For a pool of one size nothing is simulated.
+        "roomy": {
+            "family": "dense",
+            "source": "synthetic",
+            "runtime": "synthetic",
+            "synthetic": {"slots": 16, "step": {"base_ms": 25}},
+            "replicas": {"min": 1, "max": 2},
+            "max_waiting": 200,
+        },
     },
+    "default": "dense",
 }
 
 
@@ -48,10 +58,10 @@ class Heard:
     comments: tuple[Any, ...]
 
 
-def heard(url: str, prompt: str, under_way: Callable[[], Any] = lambda: None) -> Heard:
+def heard(url: str, prompt: str, under_way: Callable[[], Any] = lambda: None, *, model: str = "dense") -> Heard:
     """Stream one answer and take it apart; *under_way* is called once a few tokens are there."""
     body = {
-        "model": "dense",
+        "model": model,
         "messages": [{"role": "user", "content": prompt}],
         "max_tokens": TOKENS,
         "ignore_eos": True,
@@ -124,19 +134,24 @@ def test_capacity_is_simulated_beside_the_controller_which_leaves_nothing_behind
 
     The controller that is begun again has to hear of some requests before it can ask anything.
     """
+    _ask(cluster)
     until(lambda: _simulated(cluster), within_s=120, what="a simulated knee")
     (worker,) = _simulating(cluster)
     assert not [one.path for one in worker.memory_maps() if "/ray/" in one.path]
     (controller,) = [one for one in cluster.processes() if titled(one).startswith("ray::FleetController")]
     controller.kill()
     until(lambda: not worker.is_running(), within_s=10, what="the end of the process with its owner")
-    with ThreadPoolExecutor(STREAMS) as clients:
-        list(clients.map(lambda number: heard(cluster.url, f"Say {number}."), range(STREAMS)))
+    _ask(cluster)
     until(lambda: _simulating(cluster), within_s=60, what="another process")
     for one in _simulating(cluster):
         one.kill()
     until(lambda: not _simulating(cluster), within_s=10, what="no process left of it")
     until(lambda: "capacity_rps" in _explained(cluster)["numbers"], within_s=30, what="a capacity without it")
+
+
+def _ask(one: Serving) -> None:
+    with ThreadPoolExecutor(STREAMS) as clients:
+        list(clients.map(lambda number: heard(one.url, f"Say {number}.", model="roomy"), range(STREAMS)))
 
 
 def _simulating(one: Serving) -> list[psutil.Process]:
@@ -149,7 +164,7 @@ def _simulated(one: Serving) -> bool:
 
 def _explained(one: Serving) -> dict[str, Any]:
     """Return the decision that ``tercet scale explain --json`` tells."""
-    command = [TERCET, "scale", "explain", "dense", "--port", str(one.port), "--json"]
+    command = [TERCET, "scale", "explain", "roomy", "--port", str(one.port), "--json"]
     told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     decision: dict[str, Any] | None = json.loads(told.stdout)["decision"]
     return decision or {"numbers": {}}
