@@ -21,25 +21,18 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(240)]
 STREAMS = 24
 TOKENS = 200
 UNDER_WAY = 20
+ENGINE: dict[str, Any] = {
+    "family": "dense",
+    "source": "synthetic",
+    "runtime": "synthetic",
+    "synthetic": {"slots": 16, "step": {"base_ms": 25}},
+    "max_waiting": 200,
+}
+# For a pool of one size nothing is simulated, so that another one may grow.
 CONFIG: dict[str, Any] = {
     "models": {
-        "dense": {
-            "family": "dense",
-            "source": "synthetic",
-            "runtime": "synthetic",
-            "synthetic": {"slots": 16, "step": {"base_ms": 25}},
-            "replicas": {"min": 2, "max": 2},
-            "max_waiting": 200,
-        },
-        # For a pool of one size nothing is simulated.
-        "roomy": {
-            "family": "dense",
-            "source": "synthetic",
-            "runtime": "synthetic",
-            "synthetic": {"slots": 16, "step": {"base_ms": 25}},
-            "replicas": {"min": 1, "max": 2},
-            "max_waiting": 200,
-        },
+        "dense": {**ENGINE, "replicas": {"min": 2, "max": 2}},
+        "roomy": {**ENGINE, "replicas": {"min": 1, "max": 2}},
     },
     "default": "dense",
 }
