@@ -63,7 +63,11 @@ def _worker(cores: list[psutil.Process]) -> psutil.Process:
 
 
 def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    """Return the processor time it has used; one that was killed may be gone at any moment, and works no more."""
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
     return float(times.user + times.system)
 
 
