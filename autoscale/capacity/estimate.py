@@ -228,6 +228,11 @@ def _off(learned: LearnedSteps, mix: LengthMix) -> float:
     return min(_MOST_OFF, math.sqrt(work**2 + lengths**2 + learned.share_off**2 + _FIT_OFF**2))
 
 
+def source_for(pool: PoolFleet, knees: KneeSource) -> KneeSource:
+    """Return where the knees that size *pool* come from: simulations cost CPU time, and would change nothing here."""
+    return analytic if pool.fixed else knees
+
+
 def below(replicas: int) -> int:
     """Return the largest number of replicas, of those that knees are asked for at, up to *replicas*."""
     return next(size for size in reversed(_SIZES) if size <= max(1, replicas))

@@ -10,7 +10,6 @@ server either, and opens no circuit.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -22,6 +21,7 @@ from deployments.errors import Invalid, Withheld
 from deployments.gateway.media_parts import media_parts
 from deployments.graph.meters import Meters
 from deployments.graph.node import Node
+from deployments.graph.rewriting.apart import apart
 from deployments.graph.rewriting.leaves import MACHINES
 from deployments.graph.rewriting.prompt import FIELDS
 from deployments.nodes.redact.screening import Screen, Screened, relayed
@@ -82,7 +82,7 @@ class Leaving:
             raise Withheld(error.message, param=error.param) from error
         rest = list(_rest_of(screened.request.body))
         search = partial(next, _found(rest, self._entities), None)
-        found = search() if _soon_searched(rest) else await asyncio.to_thread(search)
+        found = search() if _soon_searched(rest) else await apart(search)
         if found is not None:
             field, kind = found
             self._meters.screened(self._name, kind, "block")

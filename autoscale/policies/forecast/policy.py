@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoscale.capacity.estimate import Capacity, CapacityEstimator
+from autoscale.capacity.estimate import Capacity, CapacityEstimator, source_for
 from autoscale.capacity.knee_source import KneeSource, analytic
 from autoscale.fleet import Fleet, PoolFleet
 from autoscale.forecast.forecaster import Forecast, Forecaster
@@ -66,6 +66,7 @@ class ForecastPolicy:
 
     def _size(self, name: str, pool: PoolFleet, at_s: float) -> PoolDecision:
         seen = self._pools.setdefault(name, self._fresh())
+        seen.estimator.ask_of(source_for(pool, self.knees))
         capacity = seen.estimator.see(pool)
         each_rps = capacity.rate_rps
         seen.starts.see(pool.replicas)

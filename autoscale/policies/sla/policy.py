@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from autoscale.capacity.estimate import Capacity, CapacityEstimator
+from autoscale.capacity.estimate import Capacity, CapacityEstimator, source_for
 from autoscale.capacity.knee_source import KneeSource, analytic
 from autoscale.failures import Failures
 from autoscale.fleet import Demand, Fleet, PoolFleet
@@ -114,8 +114,7 @@ class Sla:
     def _capacity(self, name: str, learned: Learned, pool: PoolFleet) -> Capacity:
         """Ask the estimator; totals that no engine can have had cost it what it has learnt, and nothing else."""
         estimator, before = learned.estimator, learned.estimator.renewed
-        # Simulations cost CPU time, and what comes of them would change nothing.
-        estimator.ask_of(analytic if pool.fixed else self.knees)
+        estimator.ask_of(source_for(pool, self.knees))
         try:
             return estimator.see(pool, renew=self._renewals > 0)
         except Exception:

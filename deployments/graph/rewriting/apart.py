@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from deployments.graph.rewriting.prompt import texts_of
@@ -26,6 +27,9 @@ def length_of(request: Request) -> int:
 
 async def searched(search: Callable[[Request], Found], request: Request, *, at_once: int) -> Found:
     """Return what *search* does; beside the event loop where *request* has *at_once* characters or more."""
-    if length_of(request) < at_once:
-        return search(request)
-    return await asyncio.get_running_loop().run_in_executor(_SEARCHES, search, request)
+    return search(request) if length_of(request) < at_once else await apart(partial(search, request))
+
+
+async def apart(search: Callable[[], Found]) -> Found:
+    """Return what *search* does, beside the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(_SEARCHES, search)
