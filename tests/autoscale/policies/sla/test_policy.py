@@ -18,6 +18,7 @@ from autoscale.capacity.knee_source import KneeQuestion, analytic
 from autoscale.capacity.profile import EngineLimits, EngineProfile, StartTimes
 from autoscale.capacity.step_model import StepModel
 from autoscale.fleet import Demand, Fleet, PoolFleet, ReplicaFleet, Slo
+from autoscale.policies.forecast.policy import ForecastPolicy
 from autoscale.policies.queue import QueueSpec
 from autoscale.policies.sla.policy import Sla
 from autoscale.policies.sla.spec import SlaSpec
@@ -254,6 +255,23 @@ def test_nothing_is_simulated_where_nothing_can_be_decided(*, pools: dict[str, A
     assert told.numbers["capacity_rps"] > 0
     assert bool(questions) == simulated
     last(policy, (replace(one, at_s=one.at_s + 60) for one in fleets([1.0] * 5, ready=1, max_replicas=3)))
+    assert questions
+
+
+def test_nothing_is_simulated_under_forecasts_either() -> None:
+    """The rule is of the pool, not of a policy."""
+    questions = list[KneeQuestion]()
+
+    def simulate(asked: KneeQuestion) -> Knee:
+        questions.append(asked)
+        return analytic(asked)
+
+    policy = ForecastPolicy(0.9, simulate)
+    for one in fleets([1.0] * 5, ready=1, max_replicas=1):
+        policy.decide(one)
+    assert not questions
+    for one in fleets([1.0] * 5, ready=1, max_replicas=2):
+        policy.decide(replace(one, at_s=one.at_s + 60))
     assert questions
 
 
