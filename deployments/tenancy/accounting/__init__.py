@@ -1,0 +1,1 @@
+"""What one request is charged: estimated before, metered on the way, settled in the end."""

@@ -1,0 +1,1 @@
+"""API keys: made at random, shown once, kept as a keyed hash."""

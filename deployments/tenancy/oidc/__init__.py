@@ -1,0 +1,1 @@
+"""Bearer tokens of OpenID Connect providers instead of API keys."""
