@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autoscale.controller import remembered
+from autoscale.controller.bookkeeping import Bookkeeping, BookSettings
 from autoscale.controller.cancelled import Cancelled
 from autoscale.controller.explanation import explanation, overview
 from autoscale.controller.inventory_reader import read_machines
@@ -22,6 +23,8 @@ from autoscale.pools import PoolSettings
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import AdapterOrder, AdapterOutcome
 from deployments.canary_steps import Action
+from deployments.cost.book import BookError, Entry
+from deployments.cost.lines import Statement
 from deployments.signals import FleetView, GatewaySignals, ReplicaSignals
 
 log = logging.getLogger("tercet.autoscale")
@@ -33,6 +36,7 @@ POLICY_MEMORY_EVERY_S = 60.0
 ADAPTER_POLL_S = 0.1
 KNEES_EVERY_S = 0.1
 WITHDRAWN_WITHIN_S = 10.0
+PRUNE_COSTS_EVERY_S = 3600.0
 
 
 class FleetController:
@@ -49,6 +53,7 @@ class FleetController:
         self._loops = Loops()
         self._keeper = Keeper(remembered.keep_plain)
         self._cancelled = Cancelled()
+        self._books = Bookkeeping()
         configuration = remembered.recall()
         if configuration is not None:
             log.warning("controller_restarted pools=%d", len(configuration[0]))
@@ -57,12 +62,33 @@ class FleetController:
             self._loop.steering.take(remembered.recall_plain("steering"), time.time())
             self._configure_again(*configuration)
             self._loop.deciding.recall(remembered.recall_plain("policy"))
+            if costs := remembered.recall_plain("costs"):
+                self._books.configure(BookSettings(**costs))
 
     async def configure(self, pools: list[dict[str, Any]], spec: dict[str, Any]) -> None:
         """Take a configuration: fields of PoolSettings for each pool, and of AutoscaleSpec. Raises on a wrong one."""
         self._configure(pools, spec)
         await asyncio.wait_for(asyncio.to_thread(remembered.keep, pools, spec), timeout=10.0)
         self._keep_ticking()
+
+    async def keep_costs(self, settings: dict[str, Any]) -> None:
+        """Keep what everybody tells of cost: fields of BookSettings. Raises on a wrong one."""
+        self._books.configure(BookSettings(**settings))
+        await self._keeper.keep("costs", lambda: settings)
+
+    async def report_spending(self, statement: Statement) -> int:
+        """Write down what a process tells of cost; return the statement's number once it is on the disk.
+
+        Raises where it cannot be written: whoever told it tells it again, and what was written is not written twice.
+        """
+        return await self._books.write(statement)
+
+    async def costs(self, since_hour: int, until_hour: int) -> list[Entry] | str:
+        """Return what is kept of the hours from *since_hour* until before *until_hour*, or why it cannot be read."""
+        try:
+            return await asyncio.to_thread(self._books.entries, since_hour, until_hour)
+        except BookError as error:
+            return str(error)
 
     async def report_replica(self, signals: ReplicaSignals) -> Mapping[str, AdapterOrder]:
         """Take a replica's report; ``signals.replica`` is its Serve id. Return the run-time adapters of its pool."""
@@ -139,7 +165,7 @@ class FleetController:
     async def status(self) -> dict[str, Any]:
         """Return pools, replicas, load, latencies and decisions as plain JSON."""
         self._keep_ticking()
-        return self._loop.status(time.time())
+        return {**self._loop.status(time.time()), "costs": self._books.fault}
 
     async def _settled(self, pool: str, name: str, order: AdapterOrder | None, within_s: float) -> AdapterOutcome:
         """Wait until nobody is waited for and every gateway has been told; the last outcome after *within_s*."""
@@ -186,6 +212,7 @@ class FleetController:
             self._loops.keep_up("canaries", self._step_canaries, self._interval_s)
             self._loops.keep_up("knees", self._step_knees, lambda: KNEES_EVERY_S)
             self._loops.keep_up("machines", self._count_machines, lambda: MACHINES_EVERY_S)
+            self._loops.keep_up("costs", self._books.prune, lambda: PRUNE_COSTS_EVERY_S)
             self._loops.keep_up("policy-memory", self._keep_policy_memory, lambda: POLICY_MEMORY_EVERY_S)
 
     def _interval_s(self) -> float:

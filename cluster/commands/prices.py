@@ -51,7 +51,7 @@ def currency_or_exit(prices: Mapping[str, Price], command: str) -> str:
 
 
 def _in_document(config: Config) -> dict[str, Price]:
-    """Return the prices of models that are somebody else's; own engines cost what their machines cost."""
+    """Return the prices of models whose tokens have one; other engines cost what their machines cost."""
     written: dict[str, Any] = {name: getattr(model, "price", None) for name, model in config.models.items()}
     return {
         name: Price(prompt=one.input_per_million, completion=one.output_per_million, currency=one.currency)

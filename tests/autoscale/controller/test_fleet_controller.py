@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ import pytest
 from autoscale.controller import fleet_controller, remembered
 from autoscale.controller.fleet_controller import FleetController
 from deployments.canary import CanaryReport, Counts, Rule
+from deployments.cost.book import entries
+from deployments.cost.lines import Sums
+from deployments.cost.spending import Spending
 from deployments.signals import GatewaySignals
 from tests.autoscale.builders import replica_signals
 
@@ -110,3 +114,20 @@ async def test_a_withdrawal_that_could_not_be_kept_is_kept_later(memory: Cluster
     memory.away = set()
     await eventually(lambda: json.loads(memory.kept["adapters"]) == {})
     assert await FleetController().report_replica(replica_signals()) == {}
+
+
+async def test_costs_are_written_once_over_a_restart(memory: ClusterMemory, tmp_path: Path) -> None:
+    """A controller that was not told where still knows; what the one before has written is not written again."""
+    first, spending, file = FleetController(), Spending("dense#1"), tmp_path / "costs.sqlite"
+    await first.configure([POOL], {"interval": 0.1})
+    await first.keep_costs({"file": str(file), "keep_hours": 24, "pools": {"dense": {"cpus": 2.0}}})
+    spending.add("used", "dense", Sums(calls=1, seconds=1.5), model="dense", tenant="blue")
+    statement = spending.statement()
+    assert await first.report_spending(statement) == statement.number
+    restarted = FleetController()
+    assert await restarted.report_spending(statement) == statement.number
+    assert [(one.sums.seconds, one.cpu_seconds) for one in entries(file, 0, 10**6)] == [(1.5, 3.0)]
+    assert (await restarted.status())["costs"] == ""
+    assert await restarted.costs(0, 10**6) == list(entries(file, 0, 10**6))
+    file.unlink()
+    assert "there is no such file" in str(await restarted.costs(0, 10**6))
