@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from deployments.cost.engine_costs import EngineCosts
 from deployments.request import Context, Frame, Request
 from deployments.signals import ReplicaSignals
 
@@ -34,7 +35,11 @@ class Engine(Protocol):
     so that whoever waits for it can tell slow from silent, then one with the body; one that takes no tokens (vectors,
     scores, counts, a stored response) may come as one frame. A reader that lags gets everything it has not read yet as
     one frame, down to a single frame for the whole answer.
+
+    From the moment it is ready on, ``costs`` shares all of its time among calls, or knows it as idle.
     """
+
+    costs: EngineCosts
 
     async def start(self) -> EngineInfo:
         """Load the model and answer one warm-up request; the engine is ready when this returns."""

@@ -14,8 +14,13 @@ _DOWNLOAD_MB = 64
 
 
 def arguments(media: MediaSpec) -> dict[str, Any]:
-    """Return the engine arguments; a model that reads only text ignores them."""
+    """Return the engine arguments; a model that reads only text ignores them.
+
+    vLLM's processor cache knows pictures by what they show, and not by whose request they are in: how fast one is read
+    would tell a tenant what others have sent.
+    """
     return {
+        "mm_processor_cache_gb": 0,
         "limit_mm_per_prompt": {modality: media.most(modality) for modality in MODALITIES},
         "allowed_media_domains": sorted({host.partition(":")[0] for host in media.allowed_hosts}) or [NO_HOST],
     }

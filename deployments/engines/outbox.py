@@ -24,6 +24,7 @@ def merged(frames: Sequence[Frame]) -> Frame:
         ids=tuple(chain.from_iterable(frame.ids for frame in frames)),
         logprob=sum(frame.logprob for frame in frames),
         margin=sum(frame.margin for frame in frames),
+        seconds=frames[-1].seconds,
     )
 
 

@@ -8,16 +8,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from random import Random
 
+from deployments.adapters import served_name
+from deployments.cost.engine_costs import EngineCosts
+from deployments.cost.meter import Seat
 from deployments.engines.adapter_set import AdapterSet
 from deployments.engines.base import EngineInfo
+from deployments.engines.cache_salt import CacheSalts
 from deployments.engines.histogram import LatencyHistogram
 from deployments.engines.snapshot import snapshot
 from deployments.engines.stages import OnStage, StageClock, ignore
 from deployments.engines.startup import Startup
 from deployments.engines.step_sums import StepSums
-from deployments.engines.synthetic_batch import Batch, step_seconds
+from deployments.engines.synthetic_batch import Batch, Sequence, step_seconds
 from deployments.engines.synthetic_front import Front
-from deployments.engines.synthetic_spec import SyntheticSpec
+from deployments.engines.synthetic_prefixes import PrefixCache
+from deployments.engines.synthetic_spec import SyntheticSpec, weights
 from deployments.engines.synthetic_stream import Stream
 from deployments.errors import EngineFailed, Overloaded
 from deployments.request import Context, Frame, Request
@@ -53,6 +58,7 @@ class SyntheticEngine:
         self._batch = Batch(
             slots=spec.slots, kv_tokens=spec.kv_tokens, prefill_tokens_per_step=spec.prefill_tokens_per_step
         )
+        self._salts, self._prefixes = CacheSalts(), PrefixCache(spec.kv_tokens if spec.prefix_cache else 0)
         self._rng = Random(spec.seed)  # noqa: S311 - step noise, no secret
         self._streams: set[Stream] = set()
         self._adapters = AdapterSet(name)
@@ -66,6 +72,7 @@ class SyntheticEngine:
         self._ttft = LatencyHistogram()
         self._inter_token = LatencyHistogram()
         self._steps = StepSums()
+        self.costs = EngineCosts(pool, weights=weights(spec.step), clock=clock)
 
     async def start(self) -> EngineInfo:
         """Take what is left of the spec's start-up time, half of it loading and half warming, then begin to step."""
@@ -78,6 +85,7 @@ class SyntheticEngine:
         self._stage.enter("warming")
         await self._sleep(left_s / 2)
         self._broken = None
+        self.costs.begin()
         self._loop = asyncio.create_task(self._run(), name=f"synthetic engine {self._replica}")
         self._startup.ended("warm_up")
         self._stage.enter("ready")
@@ -100,7 +108,10 @@ class SyntheticEngine:
                 yield answer
                 return
             stream = self._front.opened(request, context, self._clock())
+            stream.salt = self._salts.of(context.standing.prefixes, request.body.get("cache_salt"))
             if not stream.sequence.done:
+                model = served_name(self._name, request.adapter)
+                stream.bill = self.costs.bill(model, context.tenant, charged=context.charged)
                 self._accept(stream)
             try:
                 async with aclosing(stream.frames()) as frames:  # type: ignore[type-var]
@@ -153,6 +164,8 @@ class SyntheticEngine:
             generated_tokens_total=self._generated_tokens,
             preemptions_total=self._batch.preemptions,
             aborted_total=self._aborted,
+            prefix_queries_total=self._prefixes.queries,
+            prefix_hits_total=self._prefixes.hits,
             ttft=self._ttft.read(),
             inter_token=self._inter_token.read(),
             adapters=self._adapters.names(),
@@ -169,8 +182,12 @@ class SyntheticEngine:
     def _accept(self, stream: Stream) -> None:
         if not self._streams:
             self._stepped_s = self._clock()
-        self._prompt_tokens += stream.sequence.prompt_tokens
+        self._prompt_tokens += (tokens := stream.sequence.prompt_tokens)
+        if self._spec.prefix_cache:
+            stream.sequence.prefilled = self._prefixes.found(stream.prefilled, stream.salt, tokens=tokens)
         self._streams.add(stream)
+        if stream.bill is not None:
+            stream.seat = self.costs.meter.enter(stream.bill, self._clock())
         self._batch.add(stream.sequence)
         self._work.set()
 
@@ -191,6 +208,8 @@ class SyntheticEngine:
     async def _step(self) -> None:
         step = self._batch.plan()
         by_sequence = {stream.sequence: stream for stream in self._streams}
+        for sequence in step.preempted:
+            self.costs.meter.pause(_seat(by_sequence[sequence]))
         now_s = self._clock()
         for sequence in self._batch.running:
             by_sequence[sequence].scheduled(now_s)
@@ -205,12 +224,25 @@ class SyntheticEngine:
             sequences=step.sequences,
             kv=step.kv_tokens,
         )
+        self.costs.meter.step(
+            now_s, [(_seat(by_sequence[one]).account, tokens, over) for one, tokens, over in step.prefilled]
+        )
         for sequence in self._batch.finish(step):
+            self._account(sequence, _seat(by_sequence[sequence]), now_s)
             self._emit(by_sequence[sequence], now_s)
+
+    def _account(self, sequence: Sequence, seat: Seat, now_s: float) -> None:
+        if sequence.done:
+            self.costs.meter.leave(seat, now_s)
+        else:
+            self.costs.meter.decode(seat, sequence.context)
 
     def _emit(self, stream: Stream, now_s: float) -> None:
         self._generated_tokens += 1
-        histogram = self._ttft if stream.sequence.generated == 1 else self._inter_token
+        first = stream.sequence.generated == 1
+        if first and self._spec.prefix_cache:
+            self._prefixes.keep(stream.prefilled, stream.salt)
+        histogram = self._ttft if first else self._inter_token
         histogram.add(stream.emit(now_s))
         self._front.emitted(stream)
 
@@ -222,6 +254,8 @@ class SyntheticEngine:
             self._aborted += 1
         self._streams.discard(stream)
         self._batch.remove(stream.sequence)
+        if stream.seat is not None:
+            self.costs.meter.leave(stream.seat, self._clock())
 
     def _break(self, reason: str) -> None:
         self._broken = self._broken or reason
@@ -234,3 +268,8 @@ class SyntheticEngine:
             self._break("its loop has ended")
         if self._broken is not None:
             raise EngineFailed(f"{self._name}: {self._broken}")
+
+
+def _seat(stream: Stream) -> Seat:
+    assert stream.seat is not None  # noqa: S101 - what is in the batch was accepted
+    return stream.seat

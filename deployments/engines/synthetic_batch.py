@@ -34,7 +34,8 @@ class Step:
     """What one step does: the tokens it prefills, the sequences that decode, and those that gain a token at its end.
 
     ``prefill_context`` sums up, over the prefilled tokens, how many tokens come before each (half of its chunk, on
-    average, among them); ``kv_tokens`` are those that the decoding sequences attend to.
+    average, among them); ``kv_tokens`` are those that the decoding sequences attend to. ``prefilled`` tells tokens and
+    context of each sequence, ``preempted`` are those that were put back before the step.
     """
 
     prefill_tokens: int
@@ -42,6 +43,8 @@ class Step:
     emitting: tuple[Sequence, ...]
     prefill_context: float = 0.0
     kv_tokens: int = 0
+    prefilled: tuple[tuple[Sequence, int, float], ...] = ()
+    preempted: tuple[Sequence, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,17 +76,19 @@ class Batch:
 
     def plan(self) -> Step:
         """Preempt, admit and prefill, in this order; ``finish`` applies the tokens once the step's time is over."""
-        self._preempt()
+        preempted = self._preempt()
         self._admit()
         decoding = [sequence.context for sequence in self.running if sequence.prefilled == sequence.context]
-        prefilled, context = self._prefill()
+        prefilled = self._prefill()
         emitting = tuple(sequence for sequence in self.running if sequence.prefilled == sequence.context)
         return Step(
-            prefill_tokens=prefilled,
+            prefill_tokens=sum(tokens for _, tokens, _ in prefilled),
             sequences=len(decoding),
             emitting=emitting,
-            prefill_context=context,
+            prefill_context=sum(context for _, _, context in prefilled),
             kv_tokens=sum(decoding),
+            prefilled=prefilled,
+            preempted=preempted,
         )
 
     def finish(self, step: Step) -> list[Sequence]:
@@ -96,12 +101,15 @@ class Batch:
                 del self.running[sequence]
         return emitted
 
-    def _preempt(self) -> None:
+    def _preempt(self) -> tuple[Sequence, ...]:
+        victims = []
         while len(self.running) > 1 and self.kv_held > self.kv_tokens:
             victim, _ = self.running.popitem()
             victim.prefilled = 0
             self.waiting.appendleft(victim)
             self.preemptions += 1
+            victims.append(victim)
+        return tuple(victims)
 
     def _admit(self) -> None:
         held = self.kv_held
@@ -111,15 +119,16 @@ class Batch:
                 return
             self.running[self.waiting.popleft()] = None
 
-    def _prefill(self) -> tuple[int, float]:
-        budget, context = self.prefill_tokens_per_step, 0.0
+    def _prefill(self) -> tuple[tuple[Sequence, int, float], ...]:
+        budget, prefilled = self.prefill_tokens_per_step, []
         for sequence in self.running:
             # The newest token's entry is written by the decode step itself, at no extra cost.
             taken = min(budget, sequence.context - sequence.prefilled)
-            context += taken * (sequence.prefilled + taken / 2)
+            if taken:
+                prefilled.append((sequence, taken, taken * (sequence.prefilled + taken / 2)))
             sequence.prefilled += taken
             budget -= taken
-        return self.prefill_tokens_per_step - budget, context
+        return tuple(prefilled)
 
 
 def step_seconds(spec: SyntheticSpec, step: Step, noise: float = 0.0) -> float:

@@ -17,5 +17,5 @@ def rendering(request: Request, ask: Ask, context: Context, *, model: str, place
         model=model,
         prompt_tokens=ask.prompt_tokens,
         created=created,
-        response_id=new_response_id(place),
+        response_id=new_response_id(place, context.tenant),
     )

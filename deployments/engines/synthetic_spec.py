@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from deployments.cost.weights import USUAL, Weights
 from deployments.quantities import Seconds
 
 
@@ -45,6 +46,7 @@ class SyntheticSpec(_Section):
     """A synthetic engine; a seed and a request decide its tokens.
 
     ``start_up`` is how long a start takes from the beginning of the replica's process on, which may itself take longer.
+    With a ``prefix_cache`` what prompts begin alike with is computed once for each tenant, as in vLLM.
     ``confidence`` is the geometric mean of the probabilities that it claims for them: a low one makes a model unsure.
     """
 
@@ -56,5 +58,18 @@ class SyntheticSpec(_Section):
     prefill_tokens_per_step: int = Field(default=2_048, ge=1)
     start_up: Seconds = 0.0
     output_tokens: int = Field(default=64, ge=1)
+    prefix_cache: bool = False
     confidence: float = Field(default=0.9, gt=0, le=1)
     faults: Faults = Faults()
+
+
+def weights(step: StepTime) -> Weights:
+    """Return what each piece of a step takes; the usual weights of steps that take no time."""
+    found = Weights(
+        base=step.base_ms / 1e3,
+        prefill_token=step.per_prefill_token_us / 1e6,
+        prefill_context=step.per_prefill_context_us / 1e6,
+        sequence=step.per_sequence_us / 1e6,
+        kv_token=step.per_kv_token_us / 1e6,
+    )
+    return found._replace(base=max(found.base, 1e-9)) if any(found) else USUAL

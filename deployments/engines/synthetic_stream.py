@@ -7,17 +7,22 @@ from itertools import islice
 
 import msgspec
 
+from deployments.cost.bill import Bill
+from deployments.cost.meter import Seat
 from deployments.engines.outbox import Outbox
 from deployments.engines.rendering import Ending, Rendering, Usage
 from deployments.engines.synthetic_batch import Sequence
 from deployments.engines.synthetic_request import Ask
 from deployments.engines.synthetic_words import Word, words
 from deployments.errors import ServingError
-from deployments.request import Context, Frame, Head, Request
+from deployments.request import STRIDE, Context, Frame, Head, Request
 
 
 class Stream:
-    """One request inside a synthetic engine; all times are on the engine's monotonic clock, in seconds."""
+    """One request inside a synthetic engine; all times are on the engine's monotonic clock, in seconds.
+
+    What it prefills is found again by those of the same ``salt``.
+    """
 
     def __init__(
         self, ask: Ask, request: Request, context: Context, rendering: Rendering, *, head: Head, now_s: float
@@ -26,12 +31,16 @@ class Stream:
         begun = ask.begun
         self.sequence = Sequence(prompt_tokens=ask.prompt_tokens + begun, output_tokens=ask.output_tokens - begun)
         self.request, self.ask, self.rendering = request, ask, rendering
+        self.salt: str | None = None
+        self.bill: Bill | None = None
+        self.seat: Seat | None = None
         self._named = head
         self._words = islice(words(ask.seed, ask.confidence), begun, None)
         self._accepted_s = self._last_s = now_s
         self._scheduled_s: float | None = None
         self._text = request.resume.text if request.resume is not None else ""
         self._unsaid: list[Word] = []
+        self._counted = 0
         self._outbox = Outbox()
         if self.sequence.done:
             self._end(now_s)
@@ -43,6 +52,11 @@ class Stream:
             return None
         usage = Usage(prompt_tokens=self.ask.prompt_tokens, completion_tokens=self.ask.output_tokens)
         return Ending(text=self._text, finish_reason=self.ask.finish_reason, usage=usage)
+
+    @property
+    def prefilled(self) -> str:
+        """Return what was computed before the first token of this engine: the prompt, and what was delivered before."""
+        return self.ask.prompt + (self.request.resume.text if self.request.resume is not None else "")
 
     def scheduled(self, now_s: float) -> None:
         """Note that the sequence entered the batch."""
@@ -64,6 +78,9 @@ class Stream:
                 self._outbox.put(Frame(data=b"", head=head))
             if ending is not None:
                 self._outbox.put(self._whole(ending))
+            elif len(self._unsaid) - self._counted >= STRIDE:
+                self._counted += STRIDE
+                self._outbox.put(Frame(data=b"", tokens=STRIDE))
         if ending is not None:
             self._outbox.end()
         return gap_s
@@ -98,13 +115,14 @@ class Stream:
         return Frame(
             data=data,
             text="".join([word.text for word in said]),
-            tokens=len(said),
+            tokens=len(said) - self._counted,
             prompt_tokens=ending.usage.prompt_tokens if ending else None,
             finish_reason=ending.finish_reason if ending else None,
             head=head,
             ids=tuple([word.number for word in said]) if traced else (),
             logprob=sum([word.logprob for word in said]) if judged else 0,
             margin=sum([word.margin for word in said]) if judged else 0,
+            seconds=self.bill.seconds if ending and self.bill else 0,
         )
 
     def _head(self, now_s: float) -> Head:

@@ -7,6 +7,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
+from deployments.adapters import served_name
+from deployments.cost.engine_costs import EngineCosts
 from deployments.engines import vllm_core
 from deployments.engines.adapter_set import AdapterSet
 from deployments.engines.base import EngineInfo
@@ -19,6 +21,7 @@ from deployments.engines.vllm_backlog import backlog
 from deployments.engines.vllm_call import VllmCall
 from deployments.engines.vllm_load import Load
 from deployments.engines.vllm_serving import VllmServing
+from deployments.engines.vllm_shares import CallShares, VllmShares
 from deployments.engines.vllm_start import VllmSettings, built, opened, parsed
 from deployments.engines.warm_up import warm_up_context, warm_up_request
 from deployments.errors import EngineFailed, Invalid
@@ -53,6 +56,9 @@ class VllmEngine:
         self._clock, self._wall, self._stall_s = clock, wall, stall_s
         self._stage = StageClock(stage, wall)
         self._load = Load()
+        self.costs = EngineCosts(pool, clock=clock)
+        self._shares = VllmShares(self.costs.meter, clock)
+        self.costs.look = self._look
         self._calls: set[VllmCall] = set()
         self._busy_since_s = clock()
         self._last_words = LastWords()
@@ -78,7 +84,9 @@ class VllmEngine:
         if not self._calls:
             self._busy_since_s = self._clock()
         with self._adapters.used(request.adapter):
-            call = VllmCall(serving, request, context, name=self._name, replica=self._replica)
+            call = VllmCall(
+                serving, request, context, name=self._name, replica=self._replica, shares=self._shared(request, context)
+            )
             self._calls.add(call)
             try:
                 async with aclosing(call.frames()) as frames:  # type: ignore[type-var]
@@ -178,6 +186,7 @@ class VllmEngine:
         self._stage.enter("loading")
         arguments = parsed(self._settings)
         self._core = await built(self._settings, arguments, self._load, self._last_words, self._waiting)
+        self._core.llm.share(self._shares.step)
         for stage, at_s in notes(self._last_words.notes):
             self._startup.ended(stage, at_s)
         self._serving = await opened(self._settings, arguments, self._core)
@@ -189,6 +198,7 @@ class VllmEngine:
         self._stage.enter("warming")
         await self._warm_up(self._serving.endpoints)
         self._startup.ended("warm_up")
+        self.costs.begin()
         self._stage.enter("ready")
         return info
 
@@ -201,6 +211,16 @@ class VllmEngine:
         except TimeoutError as error:
             raise EngineFailed(f"{self._name}: the engine gave no answer within {WARM_UP_S:g} s of loading") from error
         vllm_core.settle()
+
+    def _look(self) -> None:
+        """Let go of sequences that vLLM has ended by itself, and weigh steps by what they have come to tell."""
+        if self._core is not None:
+            self._shares.keep_only(self._core.llm.output_processor.request_states)
+        self.costs.weigh(self._load.steps.sums.read)
+
+    def _shared(self, request: Request, context: Context) -> CallShares:
+        model = served_name(self._name, request.adapter)
+        return CallShares(self._shares, self.costs.bill(model, context.tenant, charged=context.charged))
 
     async def _end(self, calls: list[VllmCall], reason: str) -> None:
         for call in calls:

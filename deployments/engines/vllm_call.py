@@ -12,10 +12,11 @@ from deployments.engines.outbox import Outbox
 from deployments.engines.readers import reader_of
 from deployments.engines.vllm_errors import of_exception, of_wire
 from deployments.engines.vllm_serving import VllmServing
+from deployments.engines.vllm_shares import CallShares
 from deployments.engines.watch import WATCH, Watch
 from deployments.engines.wire_fields import Fields
 from deployments.errors import EngineFailed, ServingError
-from deployments.request import Context, Frame, Head, Request
+from deployments.request import STRIDE, Context, Frame, Head, Request
 from deployments.response_id import Place, new_response_id
 from deployments.resumable import check_resume, resumable
 
@@ -25,7 +26,9 @@ CLOSE_S = 5.0
 class VllmCall:
     """Renders in a task of its own, so that a slow reader never slows the engine and anyone may end the request."""
 
-    def __init__(self, serving: VllmServing, request: Request, context: Context, *, name: str, replica: str) -> None:
+    def __init__(
+        self, serving: VllmServing, request: Request, context: Context, *, name: str, replica: str, shares: CallShares
+    ) -> None:
         self.request_id = context.call_id
         self._serving, self._request, self._path = serving, request, context.path
         self._name, self._replica = name, replica
@@ -35,11 +38,15 @@ class VllmCall:
         # vLLM opens a response's stream before it has a token; what runs in the background is answered at once.
         self._opens_early = request.endpoint == "responses" and not request.body.get("background")
         self._watch = Watch(
+            standing=context.standing if context.charged else context.standing.unasked(),
+            priority=context.priority,
+            shares=shares,
             traced=request.traced,
             judged=request.judged,
             resume=request.resume,
             own=request.resume is not None and request.resume.model == name,
         )
+        self._shares = shares
         self._reported = 0
         self._traced = request.traced and resumable(request)
         self._ending: Fields | None = None
@@ -74,6 +81,9 @@ class VllmCall:
         except Exception as error:  # noqa: BLE001 - whatever breaks here must reach the reader
             told = of_exception(error, self._name, self._request.endpoint)
             self._outbox.end(blamed(told, self._request))
+        finally:
+            if not self._request.body.get("background"):  # which goes on, and ends with its last step
+                self._shares.leave()
 
     async def _stream(self) -> None:
         answer = await self._serving.answer(self._request, self._wire_id)
@@ -84,19 +94,26 @@ class VllmCall:
                 self._put_event(event.encode())
 
     async def _whole(self) -> None:
-        head = asyncio.create_task(self._first_token())
+        progress = asyncio.create_task(self._progress())
         try:
             answer = await self._serving.answer(self._request, self._wire_id)
         finally:
-            head.cancel()
+            progress.cancel()
         if isinstance(answer, AsyncGenerator):
             raise EngineFailed(f"{self._name}: vLLM gave a stream where one body was asked for")
         fields = self._reader.body(answer)
-        self._put(answer, fields, tokens=self._watch.tokens, prompt_tokens=self._watch.prompt_tokens)
+        rest = self._watch.tokens - self._reported
+        self._put(answer, fields, tokens=rest, prompt_tokens=self._watch.prompt_tokens)
 
-    async def _first_token(self) -> None:
+    async def _progress(self) -> None:
+        """Tell of the first token, and then of every stride, so that whoever counts may end the answer within it."""
         await self._watch.first.wait()
         self._put(b"", Fields(), tokens=0, prompt_tokens=None)
+        while await self._watch.progress.wait():
+            self._watch.progress.clear()
+            if (made := self._watch.tokens - self._reported) >= STRIDE:
+                self._reported += made
+                self._put(b"", Fields(), tokens=made, prompt_tokens=None)
 
     def _put_event(self, event: bytes) -> None:
         fields = self._reader.event(event)
@@ -127,6 +144,8 @@ class VllmCall:
 
     def _put(self, data: bytes, fields: Fields, *, tokens: int, prompt_tokens: int | None) -> None:
         head, self._headed = None if self._headed else self._head(), True
+        if prompt_tokens is not None:
+            self._shares.leave()
         # An opening, or an early head, says nothing of the token that comes with the next frame.
         ids, logprob, margin = self._watch.taken() if data and not fields.opening else ((), 0, 0)
         self._outbox.put(
@@ -140,6 +159,7 @@ class VllmCall:
                 ids=ids,
                 logprob=logprob,
                 margin=margin,
+                seconds=0 if prompt_tokens is None else self._shares.seconds,
             )
         )
 
@@ -155,4 +175,4 @@ class VllmCall:
 
 def _wire_id(request: Request, context: Context, place: Place) -> str:
     """Return the id that the answer has: the request's own, or one by which the stored answer is found again."""
-    return new_response_id(place) if request.endpoint == "responses" else context.call_id
+    return new_response_id(place, context.tenant) if request.endpoint == "responses" else context.call_id

@@ -20,6 +20,7 @@ from vllm.entrypoints.serve.engine.protocol import ErrorResponse
 
 from deployments.adapters import split_name
 from deployments.engines.bounded import Bounded
+from deployments.engines.watch import WATCH, Watch
 from deployments.errors import Invalid, Overloaded
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ STORED = 1000
 STORED_BYTES = 64 * 2**20
 EVENT_STREAMS = 32
 BACKGROUND = 64
+# Of one tenant, which could keep all of them for BACKGROUND_S.
+BACKGROUND_EACH = BACKGROUND // 2
 BACKGROUND_S = 3600.0
 CLOSE_S = 5.0
 _UNFINISHED = ("queued", "in_progress")
@@ -55,6 +58,7 @@ class VllmResponses:
         handler.event_store = Bounded(entries=EVENT_STREAMS, size=EVENT_STREAMS, weigh=lambda _: 1)
         handler.responses_background_stream_generator = self._background_events
         self._handler = handler
+        self._accounts: dict[str, str] = {}
 
     async def create(self, body: ResponsesRequest, http: HttpRequest | None) -> Answer:
         """Answer, or begin to answer in the background."""
@@ -62,7 +66,7 @@ class VllmResponses:
             self._check_background(body)
         answer = await self._handler.create_responses(body, http)
         if task := self._handler.background_tasks.get(body.request_id):
-            self._own(body.request_id, task)
+            self._own(body.request_id, task, _account())
             await asyncio.sleep(0)  # the task makes the place for its events in its first step
         return _rendered(answer) if isinstance(answer, AsyncGenerator) else answer
 
@@ -94,15 +98,21 @@ class VllmResponses:
     def _check_background(self, body: ResponsesRequest) -> None:
         if len(self._handler.background_tasks) >= BACKGROUND:
             raise Overloaded(f"{BACKGROUND} responses already run in the background", retry_after_s=5.0)
+        account = _account()
+        if account and list(self._accounts.values()).count(account) >= BACKGROUND_EACH:
+            told = f"{BACKGROUND_EACH} responses of this tenant already run in the background"
+            raise Overloaded(told, retry_after_s=5.0)
         if split_name(body.model or "")[1]:
             message = "background: not with an adapter, which may be unloaded meanwhile; ask without background"
             raise Invalid(message, param="background")
 
-    def _own(self, response_id: str, task: asyncio.Task[None]) -> None:
+    def _own(self, response_id: str, task: asyncio.Task[None], account: str) -> None:
         limit = asyncio.get_running_loop().call_later(BACKGROUND_S, task.cancel)
+        self._accounts[response_id] = account
 
         def settle(ended: asyncio.Task[None]) -> None:
             limit.cancel()
+            self._accounts.pop(response_id, None)
             error = None if ended.cancelled() else ended.exception()
             if error is not None:
                 log.warning("background_response_failed response=%s reason=%s", response_id, error)
@@ -153,3 +163,8 @@ def _text_bytes(value: Any) -> int:
     if isinstance(value, list | tuple):
         return sum(map(_text_bytes, value))
     return len(value.model_dump_json()) if hasattr(value, "model_dump_json") else 8
+
+
+def _account() -> str:
+    """Return whose request runs, "" where nobody is known."""
+    return (WATCH.get() or Watch()).standing.account

@@ -7,20 +7,29 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from deployments.engines.vllm_shares import CallShares
 from deployments.request import Resume
+from deployments.standing import ALONE, Standing
 
 
 @dataclass(slots=True, kw_only=True)
 class Watch:
     """Token counts over all choices and prompts of a request, and its times in seconds.
 
-    ``first`` is set once the engine has produced a token, whether or not the answer is streamed. ``traced`` and
-    ``judged`` say whether the first choice's tokens and their probabilities are wanted.
+    ``first`` is set once the engine has produced a token, whether or not the answer is streamed, and ``progress``
+    whenever ``tokens`` has grown and more are to come. ``traced`` and ``judged`` say whether the first choice's tokens
+    and their probabilities are wanted.
 
     With ``resume`` the answer began elsewhere, and ``own`` says whether with this engine's tokens. While ``replaying``
     what is rendered was delivered before; ``detokenizer`` is one that has read it.
+
+    ``standing`` is that of the tenant for whom the engine works, ``priority`` its request's among others. ``shares``
+    are what its sequences owe.
     """
 
+    standing: Standing = ALONE
+    priority: int = 0
+    shares: CallShares | None = None
     traced: bool = False
     judged: bool = False
     resume: Resume | None = None
@@ -33,6 +42,7 @@ class Watch:
     queue_s: float | None = None
     ttft_s: float | None = None
     first: asyncio.Event = field(default_factory=asyncio.Event)
+    progress: asyncio.Event = field(default_factory=asyncio.Event)
     _ids: list[int] = field(default_factory=list)
     _logprob: float = 0
     _margin: float = 0

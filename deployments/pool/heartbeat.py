@@ -34,25 +34,33 @@ class Heartbeat:
         self._interval_s = interval_s
         self._on_answer = on_answer
         self._closing = threading.Event()
+        self._last = False
+        self._handle: Any = None
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop reporting; waits a few seconds at most for a report that is under way."""
+    def close(self, *, last: bool = False) -> None:
+        """Stop reporting, after one *last* report; waits a few seconds at most for one that is under way."""
+        self._last = last
         self._closing.set()
         self._thread.join(timeout=5.0)
 
     def _run(self) -> None:
-        handle: Any = None
         while not self._closing.is_set():
-            try:
-                handle = handle or ray.get_actor(self._controller[0], namespace=self._controller[1])
-                answer = getattr(handle, self._method).remote(self._read())
-                self._on_answer(ray.get(answer, timeout=5.0))
-            except (ray.exceptions.RayError, ValueError, TimeoutError) as error:
-                log.debug("report not delivered: %s", error)
-                handle = None
-            except Exception:
-                # One bad reading must not silence this process for good: the controller would hold the pool for ever.
-                log.exception("report_failed method=%s", self._method)
+            self._report()
             self._closing.wait(self._interval_s)
+        if self._last:
+            self._report()
+            self._report()  # what had come together behind a report that was not answered
+
+    def _report(self) -> None:
+        try:
+            self._handle = self._handle or ray.get_actor(self._controller[0], namespace=self._controller[1])
+            answer = getattr(self._handle, self._method).remote(self._read())
+            self._on_answer(ray.get(answer, timeout=5.0))
+        except (ray.exceptions.RayError, ValueError, TimeoutError) as error:
+            log.debug("report not delivered: %s", error)
+            self._handle = None
+        except Exception:
+            # One bad reading must not silence this process for good: the controller would hold the pool for ever.
+            log.exception("report_failed method=%s", self._method)

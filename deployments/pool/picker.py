@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from weakref import WeakKeyDictionary
 
 from deployments.pool.choice import Candidate, choose
@@ -27,7 +28,8 @@ class Picker:
         if len(links) == 1:
             # Nothing to choose: a pool of one costs no hashing. What it is sent meanwhile is not remembered.
             return links[0]
-        blocks, session = blocks_of(request.body), context.headers.get(SESSION_HEADER)
+        prefixes = context.standing.prefixes
+        blocks, session = blocks_of(request.body, prefixes=prefixes), _session(context.headers, prefixes)
         # An adapter's blocks in the engine's cache are not the model's.
         blocks = tuple(request.adapter.encode() + name for name in blocks) if request.adapter else blocks
         by_replica = {link.place.replica: link for link in links}
@@ -51,3 +53,11 @@ class Picker:
 
     def _memory(self, link: Link) -> SentPrompts:
         return self._sent.setdefault(link, SentPrompts())
+
+
+def _session(headers: Mapping[str, str], prefixes: str) -> str | None:
+    """Return the client's name for its session; two tenants that choose the same one mean two sessions."""
+    named = headers.get(SESSION_HEADER)
+    if named is None or not prefixes:
+        return named
+    return blake2b(f"{prefixes}\0{named}".encode(), digest_size=16).hexdigest()

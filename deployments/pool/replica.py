@@ -22,6 +22,7 @@ from deployments.engines.base import Engine
 from deployments.engines.launch import build_engine
 from deployments.engines.startup import process_began_s
 from deployments.errors import EngineFailed, Overloaded
+from deployments.pool.accounting import Accounting
 from deployments.pool.adapters import Adapters
 from deployments.pool.cores import claim
 from deployments.pool.heartbeat import Heartbeat
@@ -33,6 +34,7 @@ from deployments.signals import ReplicaSignals, Stage
 log = logging.getLogger(__name__)
 
 LAST_WORDS_S = 0.2
+LAST_STATEMENT_S = 1.0
 EXIT_ENGINE_DEAD = 70  # EX_SOFTWARE: Serve replaces a replica at once when its process is gone
 
 
@@ -58,6 +60,7 @@ class EngineReplica:
         await self._listener.start(ray.util.get_node_ip_address())
         self._adapters = Adapters(spec["name"], read=spec["runtime"] == "vllm")
         self._loop = asyncio.get_running_loop()
+        self._accounting = Accounting(spec["pool"], self._replica, tuple(spec["controller"]))
         self._heartbeat = Heartbeat(tuple(spec["controller"]), "report_replica", self._signals, on_answer=self._ordered)
         await self._start()
 
@@ -68,7 +71,9 @@ class EngineReplica:
             self._cores = claim(int(spec["pinned_cores"]), available, Path(spec["state_dir"]) / "cores")
             spec = {**spec, "cores": list(self._cores.cores)}
         engine = await build_engine(spec, self._replica, self._enter, began_s=process_began_s())
+        self._accounting.attach(engine)
         info = await engine.start()
+        self._accounting.ready(process_began_s())
         self._adapters.attach(engine)
         self._engine, self._slots, self._kv_tokens = engine, info.slots, info.kv_tokens
         collect_seldom()
@@ -145,6 +150,9 @@ class EngineReplica:
         except EngineFailed as error:
             log.error("engine_dead pool=%s replica=%s reason=%s", self._spec["name"], self._replica, error)  # noqa: TRY400
             self._listener.announce()
+            self._accounting.settle()
+            telling = asyncio.create_task(asyncio.to_thread(self._accounting.flush))
+            await asyncio.wait([telling], timeout=LAST_STATEMENT_S)
             await asyncio.sleep(LAST_WORDS_S)  # the failures of running calls are on their way
             os._exit(EXIT_ENGINE_DEAD)  # what is left of the engine ends with this process
         finally:
@@ -181,3 +189,4 @@ class EngineReplica:
         await self._adapters.close()
         if self._engine is not None:
             await self._engine.stop()
+        await self._accounting.close()

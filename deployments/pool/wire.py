@@ -14,6 +14,7 @@ import msgspec
 
 from deployments.errors import Invalid, ServingError, by_code
 from deployments.request import Context, Frame, Request
+from deployments.standing import ALONE, Standing
 
 
 class Call(msgspec.Struct, tag="call", frozen=True, kw_only=True):
@@ -29,6 +30,8 @@ class Call(msgspec.Struct, tag="call", frozen=True, kw_only=True):
     path: tuple[str, ...]
     branch: str = ""
     priority: int = 0
+    standing: Standing = ALONE
+    charged: bool = True
 
 
 class Cancel(msgspec.Struct, tag="cancel", frozen=True):
@@ -107,6 +110,8 @@ def call_of(number: int, request: Request, context: Context, *, now_s: float) ->
         headers=context.headers,
         path=context.path,
         priority=context.priority,
+        standing=context.standing,
+        charged=context.charged,
     )
 
 
@@ -121,6 +126,8 @@ def context_of(call: Call, *, now_s: float) -> Context:
         headers=call.headers,
         path=call.path,
         priority=call.priority,
+        standing=call.standing,
+        charged=call.charged,
     )
 
 

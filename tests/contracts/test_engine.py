@@ -17,7 +17,7 @@ from deployments.engines.base import Engine
 from deployments.engines.launch import build_engine
 from deployments.engines.synthetic import SyntheticEngine
 from deployments.errors import ContextTooLong, EngineFailed, Invalid, NotFound
-from deployments.request import Endpoint, Frame, Request
+from deployments.request import STRIDE, Endpoint, Frame, Request
 from deployments.response_id import Place, new_response_id, place_of
 from deployments.signals import Stage
 from deployments.totals import gained
@@ -120,6 +120,19 @@ async def test_tokens_add_up_to_the_usage(engine: Engine, make: Callable[..., Re
     assert usages[0]["prompt_tokens"] == usages[1]["prompt_tokens"]
 
 
+async def test_calls_share_the_time_of_their_engine(engine: Engine) -> None:
+    """Told with the usage and only there; together they took about the time in which there were any."""
+    began_s = time.monotonic()
+    short, long = await asyncio.gather(
+        frames(engine, chat(max_tokens=10, ignore_eos=True)),
+        frames(engine, chat("Tell me a long story.", stream=True, max_tokens=80, ignore_eos=True)),
+    )
+    elapsed_s = time.monotonic() - began_s
+    assert all(bool(frame.seconds) == (frame.prompt_tokens is not None) for frame in (*short, *long))
+    assert 0 < short[-1].seconds < long[-1].seconds
+    assert 0.6 * elapsed_s < short[-1].seconds + long[-1].seconds < 1.02 * elapsed_s
+
+
 async def test_usage_is_streamed_only_on_request(engine: Engine) -> None:
     """Without include_usage no event carries one."""
     assert all(not event.get("usage") for event in events(await frames(engine, chat(stream=True)))[:-1])
@@ -138,6 +151,15 @@ async def test_a_whole_answer_tells_its_first_token_early(engine: Engine) -> Non
     body = json.loads(rest[0].data)
     assert body["object"] == "chat.completion"
     assert body["choices"][0]["message"]["content"] == rest[0].text
+
+
+async def test_a_whole_answer_tells_how_far_it_has_come(engine: Engine) -> None:
+    """In strides, so that whoever counts them may end it; the frames count every token once."""
+    head, *progress, last = await frames(engine, chat("Count to one hundred.", max_tokens=150, ignore_eos=True))
+    assert (head.tokens, [frame.data for frame in progress]) == (0, [b"", b""])
+    assert all(STRIDE <= frame.tokens <= STRIDE + 1 for frame in progress)
+    assert head.tokens + sum(frame.tokens for frame in progress) + last.tokens == 150
+    assert json.loads(last.data)["choices"][0]["message"]["content"] == last.text
 
 
 async def test_the_same_greedy_prompt_gives_the_same_answer(engine: Engine) -> None:

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from deployments.errors import DeadlineExceeded, Overloaded, ServingError, TooManyRequests
-from deployments.nodes.admission.queue import AdmissionQueue, Limits, Reason, Refusal, Ticket
+from deployments.nodes.admission.queue import AdmissionQueue, Limits, Reason, Refusal
+from deployments.nodes.admission.ticket import Ticket
 
 LEAST_RETRY_S, MOST_RETRY_S = 1.0, 300.0
 
@@ -14,7 +15,7 @@ _SAID = {
     "queue_full": "as many requests wait as may",
     "tenant_excess": "this caller has as many requests under way as it may have",
     "too_late": "so many requests wait that this one could not be answered in time",
-    "displaced": "requests of a higher class have taken the place in the queue",
+    "displaced": "requests of a higher class, or of callers with less in the queue, have taken the place in it",
     "waited_too_long": "no place became free in time",
     "no_free_place": "what nobody asked for is let in only where a place is free",
 }

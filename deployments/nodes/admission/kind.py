@@ -22,7 +22,9 @@ from deployments.graph.subject import Subject
 from deployments.graph.when import When
 from deployments.graph.wiring import Wiring
 from deployments.nodes.admission.gate import Gate, RefusedError
-from deployments.nodes.admission.queue import Group, Limits, Ticket
+from deployments.nodes.admission.queue import Limits
+from deployments.nodes.admission.ticket import Group, Ticket
+from deployments.nodes.admission.turn import Turn, least_work
 from deployments.quantities import Seconds
 from deployments.request import Context, Frame, Request
 from deployments.strict import Loc, Strict, fail, problem
@@ -58,9 +60,10 @@ def _misplaced(classes: dict[str, ClassSpec]) -> Iterator[InitErrorDetails]:
 class AdmissionSpec(KindSpec):
     """One target. At most *concurrent* requests are with it at once and *queue* wait, each no longer than *wait*.
 
-    The bounds are those of one gateway process. Classes of equal priority share by ``weight``. ``per_tenant`` bounds
-    one tenant's requests, waiting ones included. After ``ageing``, half of *wait* by default, a request of a low class
-    may use every fourth place. Mirrored requests get free places alone, and lose them to the first who asks for one.
+    The bounds are those of one gateway process. Classes of equal priority share by ``weight``, and within a class the
+    configured tenants by theirs. ``per_tenant`` bounds one tenant's requests, waiting ones included. After ``ageing``,
+    half of *wait* by default, a request of a low class may use every fourth place. Mirrored requests get free places
+    alone, and lose them to the first who asks for one.
     """
 
     admission: str = Field(min_length=1)
@@ -118,21 +121,23 @@ class Admission:
     async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Wait for a place, then stream the answer; the head says how long the wait was."""
         group = self._spec.group(Subject(request, context)) if context.charged else _UNASKED
-        ticket, eviction = self._ticket(group, context), Alarm(math.inf)
+        ticket, eviction = self._ticket(group, request, context), Alarm(math.inf)
+        turn = Turn(self._gate.queue, ticket)
         try:
             waited_s = await self._entered(ticket, eviction)
-            inside = context.enter(self._name)
+            inside = turn.told(context.enter(self._name))
             if self._spec.classes and context.charged:  # what nobody asked for stays behind everyone's requests
                 inside = replace(inside, priority=group.priority, group=group.name)
             with self._wiring.edge(self._name, self._spec.admission):
                 async with closing(self._wiring.node(self._spec.admission)(request, inside)) as frames:
                     while (frame := await self._next(frames, eviction)) is not None:
+                        turn.saw(frame)
                         yield frame if frame.head is None else noted(frame, waited_s)
         finally:
             self._gate.leave(ticket)
 
-    def _ticket(self, group: Group, context: Context) -> Ticket:
-        now_s = self._wiring.clock()
+    def _ticket(self, group: Group, request: Request, context: Context) -> Ticket:
+        now_s, standing = self._wiring.clock(), context.standing
         return Ticket(
             group=group,
             tenant=context.tenant if context.charged else _NOBODY,
@@ -140,6 +145,10 @@ class Admission:
             start_by_s=min(now_s + self._spec.wait, context.deadline_s),
             deadline_s=context.deadline_s,
             charged=context.charged,
+            account=standing.account if context.charged else _NOBODY,
+            weight=standing.weight,
+            # Nobody takes turns where there are no tenants, and then nobody reads prompts for it.
+            work=least_work(request) if standing.account else 0.0,
         )
 
     async def _entered(self, ticket: Ticket, eviction: Alarm) -> float:

@@ -1,8 +1,11 @@
 """Who is let in, who waits and who is refused: a queue as plain data, with time as an argument.
 
-Higher classes go first, classes of equal priority share by weight, and within a class whoever must start earliest goes
-first (earliest deadline first). Every fourth place goes to whoever has waited longest, once it has waited for the
-ageing time: so the least class keeps a quarter of the service, and what outranks it keeps three.
+Higher classes go first, classes of equal priority share by weight, within a class the configured tenants share by
+theirs (``fair_share``), and of one tenant whoever must start earliest goes first (earliest deadline first). Every
+fourth place goes to the class of whoever has waited longest, once it has waited for the ageing time: so the least class
+keeps a quarter of the service, and what outranks it keeps three.
+
+A full queue makes room for a higher class, and for a tenant that has less in it for its share than another has.
 
 What nobody is charged for is a guest: let in only to a free place for which nobody waits, and out again as soon as
 somebody wants it. How long it takes says nothing of how long others do.
@@ -10,25 +13,18 @@ somebody wants it. How long it takes says nothing of how long others do.
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 from typing import Literal
 
+from deployments.fair_share import FairShares
+from deployments.nodes.admission.line import Line
 from deployments.nodes.admission.service import ServiceTimes
+from deployments.nodes.admission.ticket import Group, Ticket
 
 AGED_TURN = 4
 
 Reason = Literal["queue_full", "tenant_excess", "too_late", "displaced", "waited_too_long", "no_free_place"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """One class of requests; among equals in priority, *weight* is its share."""
-
-    name: str
-    priority: int = 0
-    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +37,6 @@ class Limits:
     ageing_s: float = 5.0
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
-class Ticket:
-    """One request; it is of no use to let it in after ``start_by_s`` nor if it cannot end by ``deadline_s``.
-
-    Unless it is ``charged`` it is a guest.
-    """
-
-    group: Group
-    tenant: str
-    arrived_s: float
-    start_by_s: float
-    deadline_s: float
-    charged: bool = True
-    started_s: float | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Why a ticket was not taken, and when there may be room for it."""
@@ -65,34 +45,15 @@ class Refusal:
     retry_after_s: float
 
 
-@dataclass(slots=True)
-class _Line:
-    """The waiting tickets of one class: by when they must start, and in the order of their arrival."""
-
-    group: Group
-    urgent: list[Ticket] = field(default_factory=list)
-    oldest: dict[Ticket, None] = field(default_factory=dict)
-    served: float = 0.0
-
-    def add(self, ticket: Ticket) -> None:
-        insort(self.urgent, ticket, key=lambda other: other.start_by_s)
-        self.oldest[ticket] = None
-
-    def remove(self, ticket: Ticket) -> None:
-        self.urgent.remove(ticket)
-        del self.oldest[ticket]
-
-    def first(self) -> Ticket:
-        return next(iter(self.oldest))
-
-
 class AdmissionQueue:
     """The tickets inside and the tickets waiting. A ticket that was taken must ``leave``, whatever becomes of it."""
 
     def __init__(self) -> None:
         self.running: dict[Ticket, None] = {}
         self.service = ServiceTimes()
-        self._lines: dict[Group, _Line] = {}
+        self._lines: dict[Group, Line] = {}
+        # Whoever is inside works on while nobody of its class waits.
+        self._shares: defaultdict[Group, FairShares] = defaultdict(FairShares)
         self._waiting = self._guests = 0
         self._tenants: Counter[str] = Counter()
         self._turns = 0
@@ -103,7 +64,7 @@ class AdmissionQueue:
         return self._waiting
 
     def offer(self, ticket: Ticket, limits: Limits, now_s: float) -> Refusal | Ticket | None:
-        """Take *ticket* in line, or say why not; returns the ticket of a lower class that had to make room for it."""
+        """Take *ticket* in line, or say why not; returns the ticket that had to make room for it."""
         if limits.per_tenant is not None and self._tenants[ticket.tenant] >= limits.per_tenant:
             return Refusal(reason="tenant_excess", retry_after_s=self._one_ends_s(ticket.tenant, now_s))
         if not ticket.charged and (self._waiting or len(self.running) >= limits.concurrent):
@@ -112,7 +73,7 @@ class AdmissionQueue:
         if not self._room(limits):
             if self._cannot_make_it(ticket, limits, now_s):
                 return Refusal(reason="too_late", retry_after_s=self.drain_s(limits, now_s))
-            if self._waiting >= limits.queue and (displaced := self._below(ticket.group, limits, now_s)) is None:
+            if self._waiting >= limits.queue and (displaced := self._yielding(ticket, limits, now_s)) is None:
                 return Refusal(reason="queue_full", retry_after_s=self.drain_s(limits, now_s))
         if displaced is not None:
             self.leave(displaced, now_s)
@@ -126,11 +87,17 @@ class AdmissionQueue:
             ticket = self._next(limits, now_s)
             self._lines[ticket.group].served += 1 / ticket.group.weight
             self._unline(ticket)
+            self._shares[ticket.group].take(ticket.account)
+            self.charge(ticket, ticket.work)
             ticket.started_s = now_s
             self.running[ticket] = None
             self._guests += not ticket.charged
             admitted.append(ticket)
         return admitted
+
+    def charge(self, ticket: Ticket, work: float) -> None:
+        """Count *work* done for a ticket that was let in against its account's share."""
+        self._shares[ticket.group].charge(ticket.account, work, ticket.weight)
 
     def evict(self, limits: Limits, now_s: float) -> list[Ticket]:
         """Take their places from as many guests as there are too many inside, and return them."""
@@ -149,7 +116,7 @@ class AdmissionQueue:
             self._guests -= not ticket.charged
             if ticket.charged:
                 self.service.ended(ticket.started_s or 0.0, now_s)
-        elif (line := self._lines.get(ticket.group)) is not None and ticket in line.oldest:
+        elif (line := self._lines.get(ticket.group)) is not None and ticket in line:
             self._unline(ticket)
         else:
             return
@@ -173,9 +140,9 @@ class AdmissionQueue:
     def _cannot_make_it(self, ticket: Ticket, limits: Limits, now_s: float) -> bool:
         if not self.service.known:
             return False
-        higher = sum(len(line.urgent) for line in self._lines.values() if line.group.priority > ticket.group.priority)
+        higher = sum(len(line) for line in self._lines.values() if line.group.priority > ticket.group.priority)
         line = self._lines.get(ticket.group)
-        sooner = sum(other.start_by_s <= ticket.start_by_s for other in line.urgent) if line else 0
+        sooner = line.ahead_of(ticket) if line else 0
         start_s = now_s + self.drain_s(limits, now_s, higher + sooner + 1)
         return start_s > ticket.start_by_s or start_s + self.service.least_s > ticket.deadline_s
 
@@ -183,19 +150,20 @@ class AdmissionQueue:
         inside = sum(ticket.tenant == tenant for ticket in self.running)
         return self._mean_s(now_s) / max(1, inside)
 
-    def _below(self, group: Group, limits: Limits, now_s: float) -> Ticket | None:
-        """Return the waiting ticket of the lowest class below *group* that can wait longest; one that aged stays."""
+    def _yielding(self, ticket: Ticket, limits: Limits, now_s: float) -> Ticket | None:
+        """Return who makes room: of the lowest class below who can wait longest, unless it aged, or of who crowds."""
         for line in sorted(self._lines.values(), key=lambda line: line.group.priority):
-            if line.group.priority >= group.priority:
-                return None
-            for ticket in reversed(line.urgent):
-                if now_s - ticket.arrived_s < limits.ageing_s:
-                    return ticket
-        return None
+            if line.group.priority >= ticket.group.priority:
+                break
+            for other in line.patient():
+                if now_s - other.arrived_s < limits.ageing_s:
+                    return other
+        own = self._lines.get(ticket.group)
+        return own.crowded_out(ticket) if own else None
 
     def _join(self, ticket: Ticket) -> None:
-        line = self._lines.setdefault(ticket.group, _Line(ticket.group))
-        if not line.urgent:
+        line = self._lines.setdefault(ticket.group, Line(ticket.group, self._shares[ticket.group]))
+        if not line:
             # Who comes back to the line has no claim for the time in which it did not ask.
             line.served = max(line.served, min((other.served for other in self._peers(ticket.group)), default=0.0))
         line.add(ticket)
@@ -206,20 +174,20 @@ class AdmissionQueue:
         line = self._lines[ticket.group]
         line.remove(ticket)
         self._waiting -= 1
-        if not line.urgent and not self._peers(ticket.group):
+        if not line and not self._peers(ticket.group):
             # All of them at once: what one class was served is nothing without what its peers were.
             priority = ticket.group.priority
             self._lines = {group: line for group, line in self._lines.items() if group.priority != priority}
 
-    def _peers(self, group: Group) -> list[_Line]:
+    def _peers(self, group: Group) -> list[Line]:
         """Return the lines of the same priority in which somebody waits."""
-        return [line for line in self._lines.values() if line.urgent and line.group.priority == group.priority]
+        return [line for line in self._lines.values() if line and line.group.priority == group.priority]
 
     def _next(self, limits: Limits, now_s: float) -> Ticket:
-        lines = [line for line in self._lines.values() if line.urgent]
+        lines = [line for line in self._lines.values() if line]
         self._turns += 1
         if self._turns % AGED_TURN == 0:
-            oldest = min((line.first() for line in lines), key=lambda ticket: ticket.arrived_s)
-            if now_s - oldest.arrived_s >= limits.ageing_s:
-                return oldest
-        return min(lines, key=lambda line: (-line.group.priority, line.served)).urgent[0]
+            line = min(lines, key=lambda line: line.oldest().arrived_s)
+            if now_s - line.oldest().arrived_s >= limits.ageing_s:
+                return line.next(aged=True)
+        return min(lines, key=lambda line: (-line.group.priority, line.served)).next()

@@ -49,3 +49,12 @@ def test_names_cover_everything_before_them(prefix: str, a: str, b: str) -> None
     one, two = blocks_of({"prompt": prefix + a}), blocks_of({"prompt": prefix + b})
     shared = common(one, two)
     assert not set(one[shared:]) & set(two[shared:])
+
+
+def test_tenants_and_salts_have_names_of_their_own() -> None:
+    """Equal prompts share no name where the engine's cache keeps them apart, and every name where it does not."""
+    body = chat("x" * 2000)
+    salted = {**body, "cache_salt": "s"}
+    named = [blocks_of(one, prefixes=by) for by in ("", "tenant a", "tenant b") for one in (body, salted)]
+    assert len({name for blocks in named for name in blocks}) == sum(map(len, named))
+    assert blocks_of(body, prefixes="tenant a") == named[2]

@@ -7,7 +7,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.nodes.admission.queue import AGED_TURN, AdmissionQueue, Group, Limits, Refusal, Ticket
+from deployments.nodes.admission.queue import AGED_TURN, AdmissionQueue, Limits, Refusal
+from deployments.nodes.admission.ticket import Group, Ticket
 
 HIGH, LOW, ALSO_LOW = Group(name="high", priority=10), Group(name="low"), Group(name="also", weight=3)
 FAR_S = 1e9
