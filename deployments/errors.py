@@ -15,7 +15,11 @@ Each code is also the wire error's ``code``, the metric label and, by the class,
     ├── Rejected           503  never started; safe to try elsewhere or later
     │   ├── Overloaded     503
     │   ├── TooManyRequests 429
+    │   │   ├── RateLimited     429
+    │   │   └── BudgetExhausted 429
+    │   ├── StoreUnavailable 503  what says who may do how much does not answer
     │   ├── AuditUnavailable 503  what is answered must be recorded, and cannot be
+    │   ├── StaysLocal     403  it would leave the cluster, and may not; a target inside can take it
     │   ├── CircuitOpen    503
     │   ├── Misconfigured  503  the deployment's own settings are wrong; its operator can mend them
     │   ├── Withheld       400  holds what may not leave for this target; another may answer it
@@ -144,10 +148,42 @@ class TooManyRequests(Rejected):
     kind = "rate_limit_error"
 
 
+class RateLimited(TooManyRequests):
+    """The caller, its tenant or the model has had as much as it may have for now."""
+
+    code = "rate_limit_exceeded"
+
+
+class BudgetExhausted(TooManyRequests):
+    """Too little is left of a budget for what the request may come to."""
+
+    code = "budget_exhausted"
+    kind = "insufficient_quota"
+
+
+class StoreUnavailable(Rejected):
+    """The store of keys, limits and budgets does not answer."""
+
+    code = "store_unavailable"
+
+
 class AuditUnavailable(Rejected):
     """What is generated must be recorded, and the record cannot be kept; whatever was generated is not acknowledged."""
 
     code = "audit_unavailable"
+
+
+class StaysLocal(Rejected):
+    """The target is on another server, and nothing of the caller's tenant may go there."""
+
+    code = "stays_local"
+    status = 403
+    kind = "permission_error"
+
+    @classmethod
+    def at(cls, model: str) -> StaysLocal:
+        """Return the refusal of *model*, which is another server's."""
+        return cls(f"{model}: nothing of this tenant goes to models of other servers")
 
 
 class NoReplica(Rejected):

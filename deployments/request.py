@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
+
+from deployments.standing import ALONE, Standing
+
+if TYPE_CHECKING:
+    from deployments.cost.charge import Charge
 
 # The name is the metric label, the log field, and the key of the tables that say how each endpoint is checked,
 # answered by an engine, and rendered.
@@ -68,24 +73,30 @@ def untold(tokens: int) -> None:
     """Ignore tokens that no client sees."""
 
 
+def unspent(charge: Charge) -> None:
+    """Ignore what calls cost."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What a request carries that is not part of the call itself.
 
     ``deadline_s`` is on this process's monotonic clock. ``path`` lists the nodes entered so far, outermost first;
     a branch that failed stays in it as ``name!code``. ``headers`` are the client's, lower-cased. A higher ``priority``
-    is served first; ``group`` is the class that an admission put it in. ``branch`` tells apart the calls that one
-    request makes, since engines know calls by their id; one that is ``apart`` goes to a replica that has no other call
-    of the request, where there is one.
+    is served first; ``group`` is the class that an admission put it in, ``standing`` what is configured for the tenant.
+    ``branch`` tells apart the calls that one request makes, since engines know calls by their id; one that is ``apart``
+    goes to a replica that has no other call of the request, where there is one.
     What is not ``charged`` nobody asked for, and nobody pays. ``chose`` is told, by nodes that give a request to one of
     several arms, their name and the arm's; ``unseen``, by nodes that generate more than they give, how many tokens that
-    was. ``span`` is the tracing span that the next node's lies in, None where the request is not traced.
+    was; ``spent``, by models, what calls cost that came to their end. ``span`` is the tracing span that the next node's
+    lies in, None where the request is not traced. ``account`` is what is charged for it, None where nobody is.
     """
 
     request_id: str
     deadline_s: float
     now: datetime
     tenant: str = "anonymous"
+    standing: Standing = ALONE
     headers: Mapping[str, str] = field(default_factory=dict)
     path: tuple[str, ...] = ()
     priority: int = 0
@@ -95,7 +106,9 @@ class Context:
     charged: bool = True
     chose: Callable[[str, str], None] = unheard
     unseen: Callable[[int], None] = untold
+    spent: Callable[[Charge], None] = unspent
     span: Any = None
+    account: Account | None = None
 
     def enter(self, node: str) -> Context:
         """Return the context of the branch that goes through *node*."""
@@ -109,6 +122,10 @@ class Context:
     def call_id(self) -> str:
         """Return the id by which an engine knows this call."""
         return self.request_id + self.branch
+
+
+# Of an answer that is not streamed, whoever counts hears so many tokens at a time, while it is made.
+STRIDE = 64
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -142,11 +159,15 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     A streamed answer's frames hold whole server-sent events; any other answer is one frame with the whole JSON body.
     ``text`` is the first choice's delta, ``tokens`` the completion tokens in this frame over all choices,
     ``prompt_tokens`` is set on the frame that reports usage. ``head`` is set on a branch's first frame and only there;
-    an answer that is not streamed sends it early, on a frame without data, when the first token exists.
+    an answer that is not streamed sends it early, on a frame without data, when the first token exists. About every
+    ``STRIDE`` tokens such an answer has another frame without data, which tells no more than their number.
 
     Where the request asked for them: ``ids`` are the first choice's tokens, ``logprob`` is the sum of their
     log-probabilities (natural, of the model's distribution before any sampling filter), and ``margin`` the sum of the
     differences between the most likely token's log-probability and the second's.
+
+    ``seconds`` of its engine are what the whole call took, its share of every step, on the frame that reports usage. Of
+    a stream that another replica has gone on with they are the last one's: a replica that is lost tells nobody.
     """
 
     data: bytes
@@ -159,3 +180,28 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     # A whole number takes one byte on the wire, where 0.0 takes nine.
     logprob: float = 0
     margin: float = 0
+    seconds: float = 0
+
+
+class Account(Protocol):
+    """What one request is charged to, by every branch of it that reaches a model.
+
+    ``key`` names the caller's key, ``headers`` tell the client of its limits.
+    """
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    async def end(self) -> None:
+        """Charge what was used, and give back the rest; a second time does nothing."""
+        ...
+
+    async def over(self, model: str, request: Request, frames: AsyncGenerator[Frame]) -> AsyncGenerator[Frame]:
+        """Return *frames*, the answer of *model*, with what they use charged before each goes further.
+
+        Raises a ServingError, before anything is asked of the model, where there is no room for what it may come to.
+        """
+        ...

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from deployments.graph.kind import KindSpec
 from deployments.graph.node import Node
+from deployments.graph.reach import homeward
 from deployments.graph.transport import Transport
 from deployments.graph.wiring import Wiring
 from deployments.nodes.model import ModelNode
@@ -32,10 +33,11 @@ def compile_graph(
     Names are looked up while requests run, so the order in the config does not matter; they must all exist and form no
     cycle, which the config's check has made sure of. Of the *surroundings* all but ``node`` is taken over.
     """
-    traced = surroundings.traced
-    nodes: dict[str, Node] = {name: traced(name, "model", ModelNode(name, transport, demand)) for name in models}
+    traced, costs = surroundings.traced, surroundings.costs
+    nodes: dict[str, Node] = {name: traced(name, "model", ModelNode(name, transport, demand, costs)) for name in models}
     wiring = replace(surroundings, node=nodes.__getitem__)
     for name, spec in specs.items():
         kind = kind_of(spec)
-        nodes[name] = traced(name, kind, KINDS[kind].build(name, spec, wiring))
+        node = homeward(name, KINDS[kind].build(name, spec, wiring), specs, wiring)
+        nodes[name] = traced(name, kind, node)
     return nodes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from deployments.graph.capability import Capabilities, Need, common
 from deployments.graph.node import Node
@@ -14,7 +14,12 @@ from deployments.strict import Loc, Strict
 
 
 class KindSpec(Strict):
-    """One graph node as configured; the kind's own key names it, the other keys are its options."""
+    """One graph node as configured; the kind's own key names it, the other keys are its options.
+
+    One that ``looks_at_all`` is passed by no request, also not by one that can end in one place only.
+    """
+
+    looks_at_all: ClassVar[bool] = False
 
     def targets(self) -> list[tuple[Loc, str]]:
         """Return every name that the node may hand a request to, each with its place in the section."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from deployments.request import Context, Frame, Request
 
@@ -16,3 +16,12 @@ class Transport(Protocol):
     """
 
     def stream(self, pool: str, request: Request, context: Context) -> AsyncIterator[Frame]: ...
+
+
+@runtime_checkable
+class Leaving(Protocol):
+    """A transport some of whose models are other servers'; one that is none reaches engines of this cluster alone."""
+
+    def leaves(self, pool: str) -> bool:
+        """Say whether what is sent to *pool* leaves the cluster."""
+        ...

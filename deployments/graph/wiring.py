@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from deployments.answers.levels import Answers
+from deployments.cost.costs import Costs
 from deployments.errors import ServingError
 from deployments.graph.background import Background
 from deployments.graph.capability import EVERYTHING, Capabilities
@@ -89,7 +90,7 @@ class Wiring:
     ``clock`` is monotonic and the one of ``Context.deadline_s``; ``fleet`` returns the controller's last word;
     ``memory`` holds, by name, what nodes have learned and what survives a new graph (breakers, latencies, counts);
     ``identity`` tells what answers under a name, and so for how long what was learned of it holds; ``gives`` what it
-    gives. ``answers`` are those that may be given again.
+    gives. ``answers`` are those that may be given again, ``costs`` is told what calls of models cost.
     """
 
     node: Callable[[str], Node] = no_node
@@ -106,6 +107,7 @@ class Wiring:
     identity: Callable[[str], str] = same
     gives: Callable[[str], Capabilities] = everything
     answers: Answers = field(default_factory=Answers)
+    costs: Costs = field(default_factory=Costs)
 
     def remembered(self, name: str, kind: type[T], make: Callable[[], T]) -> T:
         """Return what was remembered under *name*, or remember something new when it is nothing of that *kind*."""

@@ -18,6 +18,8 @@ PATHS: Mapping[RemoteEndpoint, str] = {
     "rerank": "/rerank",
 }
 _STREAM_OPTIONS = frozenset({"chat", "completion"})
+# Those that compute something of a prompt, and whose bodies have a field for it.
+SALTED = frozenset(PATHS) - {"count_tokens"}
 _ANTHROPIC = frozenset({"messages", "count_tokens"})
 _ANTHROPIC_VERSION = "2023-06-01"
 # The margin of a token is that of the two likeliest.
@@ -34,6 +36,12 @@ def body_of(request: Request, model: str) -> dict[str, Any]:
     if request.judged and request.endpoint == "completion":
         body["logprobs"] = max(JUDGED_TOP, request.body.get("logprobs") or 0)
     return body
+
+
+def own_salt(request: Request) -> str | None:
+    """Return the salt that the client gave the request itself."""
+    own = request.body.get("cache_salt")
+    return own if isinstance(own, str) else None
 
 
 def wants_usage(request: Request) -> bool:

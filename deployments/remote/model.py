@@ -7,21 +7,23 @@ import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from secrets import token_bytes
 from urllib.parse import urlsplit
 
 import msgspec
 
-from deployments.errors import DeadlineExceeded, FirstTokenTimeout, Overloaded, Rejected, Stalled
+from deployments.errors import DeadlineExceeded, FirstTokenTimeout, Overloaded, Rejected, Stalled, StaysLocal
 from deployments.graph.alarm import Alarm
 from deployments.graph.meters import Meters, Unmetered
 from deployments.graph.watchdog import Watchdog
 from deployments.remote.answers import streamed, whole
-from deployments.remote.asking import PATHS, body_of, headers_of
+from deployments.remote.asking import PATHS, SALTED, body_of, headers_of, own_salt
 from deployments.remote.connection import Call, Connections
 from deployments.remote.key import Key
 from deployments.remote.leaving import Leaving
 from deployments.remote.spec import RemoteSpec
 from deployments.request import Context, Frame, Head, Request
+from deployments.salts import SECRET_BYTES, Salts
 
 _RETRY_AFTER_S = 1.0
 
@@ -47,6 +49,7 @@ class RemoteModel:
         self._key = Key(name, spec.key, environment)
         self._connections = Connections(name, spec)
         self._leaving = None if spec.redact is None else Leaving(name, spec.redact, meters or Unmetered())
+        self._salts = Salts(token_bytes(SECRET_BYTES))
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -59,8 +62,9 @@ class RemoteModel:
         An answer that is not streamed shows its first token when the server sends its headers, which many do at the
         end; ``first_token`` and ``between_tokens`` bound streams alone, the deadline everything.
         """
-        sent = self._sent
-        return sent(request, context) if self._leaving is None else self._leaving.stream(request, context, sent)
+        if self._leaving is None or context.standing.stays_local:
+            return self._sent(request, context)  # which refuses what stays, with nothing searched
+        return self._leaving.stream(request, context, self._sent)
 
     async def _sent(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         call, key = self._call(request, context)
@@ -94,7 +98,9 @@ class RemoteModel:
         await self._connections.close()
 
     def _call(self, request: Request, context: Context) -> tuple[Call, str | None]:
-        """Return what to send, and the key that is in it; raises Rejected where nothing can be sent."""
+        """Return what to send, and the key that is in it; raises Rejected where nothing can or may be sent."""
+        if context.standing.stays_local:
+            raise StaysLocal.at(self._name)
         path = next((path for endpoint, path in PATHS.items() if endpoint == request.endpoint), None)
         if path is None or request.endpoint not in self.spec.endpoints or request.resume is not None:
             raise Rejected(f"{self._name}: the server behind it cannot do this")
@@ -102,7 +108,13 @@ class RemoteModel:
             raise Overloaded(f"{self._name}: {self._under_way} requests are under way", retry_after_s=_RETRY_AFTER_S)
         key = self._key.read()
         body = body_of(request, self.spec.model)
+        if self.spec.salt and context.standing.prefixes and request.endpoint in SALTED:
+            body["cache_salt"] = self._salts_by(key).of(context.standing.prefixes, own_salt(request))
         return Call(path=path, headers=headers_of(request, key, context.call_id), body=body), key
+
+    def _salts_by(self, key: str | None) -> Salts:
+        """Return what hashes with a secret of whoever may call the server, which all gateways know alike."""
+        return self._salts if key is None else Salts(key.encode())
 
     async def _next(
         self, frames: AsyncIterator[Frame], watchdog: Watchdog, alarm: Alarm, *, begun: bool

@@ -88,7 +88,8 @@ class RemoteSpec(Strict):
     ``model`` is its name there. ``concurrency`` bounds the requests of one gateway process; more are refused.
     ``endpoints`` are those that the server has, ``logprobs`` says whether it gives log-probabilities when asked.
     With ``redact`` no personal data leaves for it, whichever way a request came; media, which are not searched, do not
-    either.
+    either. With ``salt``, requests carry a ``cache_salt`` by which the server, a vLLM or a Tercet, keeps the prefixes
+    of tenants apart; others may refuse the field.
     """
 
     family: Literal["remote"]
@@ -102,6 +103,7 @@ class RemoteSpec(Strict):
     logprobs: bool = Field(default=False, strict=True)
     media: MediaSpec = MediaSpec()
     redact: RemoteRedact | None = None
+    salt: bool = Field(default=False, strict=True)
 
     @field_validator("endpoints", mode="after")
     @classmethod

@@ -24,6 +24,10 @@ class RemoteTransport:
         remote = self._remotes.get(pool)
         return self._pools.stream(pool, request, context) if remote is None else remote.stream(request, context)
 
+    def leaves(self, pool: str) -> bool:
+        """Say whether the model *pool* is another server's."""
+        return pool in self._remotes
+
 
 class Remotes:
     """The remote models of one gateway; one keeps its connections for as long as its settings stay as they are."""
