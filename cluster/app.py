@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -24,12 +25,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autoscale.controller.serve_settings import autoscaling_config
 from cluster.plan import GatewayPlan, Plan, PoolPlan
-from cluster.run_state import state_dir
+from cluster.run_state import BOOK, state_dir
 from deployments.collection import collect_seldom
+from deployments.cost.settings import CostSettings
 from deployments.engines.cpu_settings import replica_environment
-from deployments.gateway.app import build_app
+from deployments.gateway.admin_server import AdminServer
+from deployments.gateway.app import build_admin_app, build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.settings import GatewaySettings
+from deployments.pool import accounting
 from deployments.pool.adapter_orders import AdapterOrders
 from deployments.pool.failover import Failover
 from deployments.pool.heartbeat import Heartbeat
@@ -90,8 +94,10 @@ class GatewayReplica:
         self._view, self._links = LastView(), Links()
         self._loop = asyncio.get_running_loop()
         self._gateway: Gateway | None = None
+        self._operators: AdminServer | None = None
         self._front = Front()
         self._heartbeat: Heartbeat | None = None
+        self._telling: Heartbeat | None = None
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
         return self._front
@@ -99,8 +105,9 @@ class GatewayReplica:
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
         """Take graph and limits; running requests keep theirs."""
         settings = GatewaySettings.model_validate(user_config)
-        if self._gateway is not None:
+        if self._gateway is not None and self._operators is not None:
             self._gateway.reconfigure(settings)
+            await self._operators.follow(settings.admin)
             return
         transport = PoolTransport(self._view.fresh, self._links)
         gateway = Gateway(
@@ -114,12 +121,19 @@ class GatewayReplica:
             audit=self._state_dir / "audit",
         )
         transport.failover = Failover(allowed=gateway.fails_over, count=gateway.metrics.failover)
-        self._gateway, self._front.app = (
-            gateway,
-            build_app(gateway, AdapterOrders(CONTROLLER), ScalingOrders(CONTROLLER)),
-        )
+        orders = AdapterOrders(CONTROLLER), ScalingOrders(CONTROLLER)
+        self._gateway, self._front.app = gateway, build_app(gateway, *orders, keys=True)
+        self._operators = AdminServer(build_admin_app(gateway, *orders))
+        await self._operators.follow(settings.admin)
         self._heartbeat = Heartbeat(
             CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._take
+        )
+        self._telling = Heartbeat(
+            CONTROLLER,
+            accounting.METHOD,
+            gateway.spending.statement,
+            interval_s=accounting.TELL_S,
+            on_answer=gateway.spending.acknowledged,
         )
 
     def _take(self, view: FleetView) -> None:
@@ -131,9 +145,13 @@ class GatewayReplica:
         if self._heartbeat is not None:
             await asyncio.to_thread(self._heartbeat.close)
         await self._links.close()
+        if self._operators is not None:
+            await self._operators.close()
         if self._gateway is not None:
             await self._gateway.close()
             await asyncio.to_thread(self._gateway.traces.close)
+        if self._telling is not None:
+            await asyncio.to_thread(self._telling.close, last=True)
 
 
 # Nobody ever asks the root anything, so its one replica is never started: a process less for each pool.
@@ -280,6 +298,20 @@ def fleet_pools(plan: Plan) -> list[dict[str, Any]]:
         }
         for pool in plan.pools
     ]
+
+
+def book_settings(plan: Plan, directory: Path) -> dict[str, Any]:
+    """Return where the fleet controller keeps costs: fields of ``autoscale.controller.bookkeeping.BookSettings``."""
+    settings = CostSettings.model_validate(plan.costs)
+    return {
+        "file": settings.file or str(directory / BOOK),
+        "keep_hours": math.ceil(settings.keep / 3600),
+        "currency": settings.currency,
+        "pools": {
+            pool.name: {"gpus": pool.gpus, "cpus": pool.cpus, "cost_per_hour": pool.cost_per_hour}
+            for pool in plan.pools
+        },
+    }
 
 
 def hardware(pool: PoolPlan) -> dict[str, Any]:

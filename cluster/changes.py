@@ -43,6 +43,9 @@ IN_PLACE: Mapping[str, str] = {
     "profile": "profile",
 }
 
+# What gateways are told that stands beside `gateway` in a document.
+_SECTIONS = frozenset({"default", "cache", "audit", "access", "tenants"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -54,7 +57,7 @@ class Change:
 
 def changes(old: Plan, new: Plan) -> list[Change]:
     """Return every difference that reaches the cluster, those that restart engines first."""
-    found = [*_pools(old, new), *_gateway(old.gateway, new.gateway), *_autoscale(old, new)]
+    found = [*_pools(old, new), *_gateway(old.gateway, new.gateway), *_autoscale(old, new), *_costs(old, new)]
     return sorted(found, key=lambda change: not change.restarts)
 
 
@@ -89,7 +92,7 @@ def _gateway(old: GatewayPlan, new: GatewayPlan) -> Iterator[Change]:
         yield Change(what=f"gateway.replicas: {old.replicas} -> {new.replicas}", restarts=False)
     yield from _remotes(_remote_models(old), _remote_models(new))
     for key in sorted(old.settings.keys() | new.settings.keys()):
-        if key != "models" and old.settings.get(key) != new.settings.get(key):
+        if key not in {"models", "currency"} and old.settings.get(key) != new.settings.get(key):
             yield from _setting(key, old.settings.get(key), new.settings.get(key))
 
 
@@ -106,7 +109,7 @@ def _remotes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]
 
 def _setting(key: str, old: Any, new: Any) -> Iterator[Change]:
     if key != "graph":
-        path = key if key == "default" else f"gateway.{key}"
+        path = key if key in _SECTIONS else f"gateway.{key}"
         yield Change(what=f"{path}: {shown(old)} -> {shown(new)}", restarts=False)
         return
     for name in sorted(old.keys() | new.keys()):
@@ -135,3 +138,14 @@ def _autoscale(old: Plan, new: Plan) -> Iterator[Change]:
         was, is_now = old.autoscale.get(key), new.autoscale.get(key)
         if was != is_now:
             yield Change(what=f"autoscale.{key}: {shown(was)} -> {shown(is_now)}", restarts=False)
+
+
+def _costs(old: Plan, new: Plan) -> Iterator[Change]:
+    for key in sorted(old.costs.keys() | new.costs.keys()):
+        was, is_now = old.costs.get(key), new.costs.get(key)
+        if was != is_now:
+            yield Change(what=f"cost.{key}: {shown(was)} -> {shown(is_now)}", restarts=False)
+    before, after = (plan.gateway.settings["models"] for plan in (old, new))
+    for name in sorted(before.keys() & after.keys()):
+        if (was := before[name].get("price")) != (is_now := after[name].get("price")):
+            yield Change(what=f"models.{name}.price: {shown(was)} -> {shown(is_now)}", restarts=False)

@@ -23,10 +23,12 @@ COMMANDS = (
     "compare",
     "canary",
     "scale",
+    "keys",
     "profile",
     "backtest",
     "tune",
     "audit",
+    "cost",
 )
 
 

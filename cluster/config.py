@@ -11,15 +11,17 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from autoscale.spec import AutoscaleSpec
-from deployments.adapters import served_name
+from deployments.adapters import ALL, served_name
 from deployments.answers.settings import AnswersSettings
 from deployments.audit.settings import AuditSettings
+from deployments.cost.settings import CostSettings
 from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec
 from deployments.media import Host, MediaSpec
 from deployments.quantities import Bytes, Seconds
-from deployments.remote.spec import RemoteSpec
+from deployments.remote.spec import Price, RemoteSpec
+from deployments.tenancy.spec import AccessSpec, TenantSpec
 
 
 class Strict(BaseModel):
@@ -63,7 +65,8 @@ class ModelSpec(Strict):
     """One pool of identical engines.
 
     Where hardware is scarce the pool of the higher ``priority`` gets it. The pool ``stands_in_for`` others while their
-    capacity is late. ``cost_per_hour`` is one replica's, in whatever currency all pools are counted in.
+    capacity is late. ``cost_per_hour`` is one replica's, in the currency of the section ``cost``; ``price`` is what its
+    tokens are sold for.
     ``profile`` is a file that ``tercet profile`` wrote, relative to the document.
     """
 
@@ -80,6 +83,7 @@ class ModelSpec(Strict):
     priority: int = Field(default=0, ge=-1000, le=1000, strict=True)
     stands_in_for: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_as_list)] = ()
     cost_per_hour: float | None = Field(default=None, gt=0, le=1e9)
+    price: Price | None = None
     profile: str | None = Field(default=None, min_length=1, max_length=4096)
     max_waiting: Count = 64
     drain: Seconds = 900.0
@@ -121,6 +125,9 @@ class Config(Strict):
     autoscale: AutoscaleSpec = AutoscaleSpec()
     cache: AnswersSettings = AnswersSettings()
     audit: AuditSettings = AuditSettings()
+    cost: CostSettings = CostSettings()
+    access: AccessSpec | None = None
+    tenants: dict[str, TenantSpec] = Field(default_factory=dict)
 
     def pools(self) -> dict[str, ModelSpec]:
         """Return the models that this cluster runs engines for."""
@@ -131,6 +138,11 @@ def model_names(models: Mapping[str, ModelSpec | RemoteSpec]) -> list[str]:
     """Return every name of a model that clients and graph nodes may use, adapters included."""
     adapters = {name: model.adapters if isinstance(model, ModelSpec) else {} for name, model in models.items()}
     return [served_name(name, adapter) for name, named in adapters.items() for adapter in ("", *named)]
+
+
+def grantable(config: Config) -> list[str]:
+    """Return what a key may name under models: each model, each adapter, and a model with all that it ever has."""
+    return [*model_names(config.models), *(served_name(pool, ALL) for pool in config.pools())]
 
 
 def known_keys(loc: Sequence[str | int]) -> list[str]:

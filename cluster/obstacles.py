@@ -11,6 +11,7 @@ from cluster.memory import shortage
 from cluster.plan import Plan
 from cluster.ports import obstacle
 from cluster.run_state import read
+from cluster.store_obstacle import store_obstacle
 from deployments.gateway.admin_guard import fault
 from deployments.gateway.admin_settings import AdminSettings
 
@@ -27,15 +28,19 @@ def refuse_obstacles(plan: Plan, directory: Path) -> None:
     unguarded = fault(AdminSettings.model_validate(plan.gateway.settings["admin"]))
     if unguarded:
         raise CannotServeError(f"gateway.admin: {unguarded}: set one, or leave gateway.admin out.")
+    if closed := store_obstacle(plan.gateway.settings):
+        raise CannotServeError(closed)
     running = read(directory)
     if running is not None:
         raise CannotServeError(
             f"Tercet already serves {running.http} (process {running.pid}): stop it with `tercet down`, "
             "or choose another gateway.port."
         )
-    taken = obstacle(plan.gateway.host, plan.gateway.port)
-    if taken:
-        raise CannotServeError(taken)
+    admin = plan.gateway.settings["admin"]
+    addresses = [(plan.gateway.host, plan.gateway.port), *([(admin["host"], admin["port"])] if admin["port"] else [])]
+    for host, port in addresses:
+        if taken := obstacle(host, port):
+            raise CannotServeError(taken if port == plan.gateway.port else f"gateway.admin.port: {taken}")
     if os.environ.get("RAY_ADDRESS"):
         raise CannotServeError(
             f"RAY_ADDRESS points to a Ray cluster that already runs ({os.environ['RAY_ADDRESS']}): "

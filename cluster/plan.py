@@ -76,9 +76,13 @@ class GatewayPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything that ``serve`` acts on; ``notes`` are true and worth knowing, and stop nothing."""
+    """Everything that ``serve`` acts on; ``notes`` are true and worth knowing, and stop nothing.
+
+    ``costs`` is the JSON that deployments/cost/settings.py reads.
+    """
 
     pools: tuple[PoolPlan, ...]
     gateway: GatewayPlan
     autoscale: Mapping[str, Any]
+    costs: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
+from cluster.callers import callers
 from cluster.changes import IN_PLACE, RESTARTING
 from cluster.engine_settings import WIDTH, arguments, explained, processes
 from cluster.fit import inventory
@@ -96,8 +97,14 @@ def _gateway(gateway: GatewayPlan) -> Iterator[str]:
     count = f"{gateway.replicas} replica{'s' * (gateway.replicas > 1)}"
     body, patience = settings["max_body"] / 2**20, duration(settings["request_timeout"])
     yield f"http://{gateway.host}:{gateway.port}, {count}, bodies up to {body:g} MiB, requests up to {patience}"
-    if token := settings["admin"]["token_env"] or settings["admin"]["token_file"]:
-        folders = ", ".join(settings["admin"]["adapters_from"]) or "nowhere"
+    yield f"callers: {callers(settings)}"
+    admin = settings["admin"]
+    if admin["port"] is not None:
+        yield f"admin routes: on http://{admin['host']}:{admin['port']} of every machine with a gateway"
+    elif not settings["loopback"]:
+        yield "admin routes: off, since other machines reach the gateway; gateway.admin.port gives them a port"
+    if token := admin["token_env"] or admin["token_file"]:
+        folders = ", ".join(admin["adapters_from"]) or "nowhere"
         yield f"admin routes: with the token in {token}; adapters are loaded from {folders}"
 
 

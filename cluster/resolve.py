@@ -9,19 +9,24 @@ from typing import Any
 
 from autoscale.capacity.profile import EngineProfile
 from cluster.checks.adapters import misfit
+from cluster.checks.budgets import uncounted
 from cluster.checks.classes import unclassed
 from cluster.checks.composition import unmet
 from cluster.checks.drain import too_short
 from cluster.checks.engine import ill_equipped
+from cluster.checks.exposure import exposed
 from cluster.checks.hedges import futile
 from cluster.checks.names import circular, dangling, default_of, misnamed, unpooled
+from cluster.checks.prefix_groups import lonely
 from cluster.checks.profiles import misprofiled, profiles_of, unprofiled
 from cluster.checks.quantized import unaccelerated
 from cluster.checks.reach import unreachable
-from cluster.checks.remote import uncallable
+from cluster.checks.remote import meeting, uncallable
 from cluster.checks.replicas import contradictory
+from cluster.checks.residency import abroad, homeless
 from cluster.checks.source import Look, look_here, sourceless
 from cluster.checks.stand_ins import misplaced, unheeded, unpriced
+from cluster.checks.tenants import unruly
 from cluster.checks.work import mixed
 from cluster.config import Config, ModelSpec
 from cluster.document import load
@@ -34,7 +39,7 @@ from cluster.problems import Problem, path_of
 from cluster.sizing import arguments_of, device_of, holds_adapters
 from cluster.stand_ins import stand_ins
 from deployments.graph.spec import dump
-from deployments.remote.spec import RemoteSpec
+from deployments.remote.spec import RemoteSpec, is_loopback
 
 
 def resolve_file(path: Path, nodes: Sequence[Machine]) -> Plan | list[Problem]:
@@ -97,6 +102,10 @@ def _contradictions(parts: Parts, nodes: Sequence[Machine], look: Look) -> Itera
     yield from uncallable(parts)
     yield from misplaced(parts)
     yield from unclassed(parts)
+    yield from unruly(parts)
+    yield from exposed(parts)
+    yield from uncounted(parts)
+    yield from homeless(parts)
 
 
 def _placeable(parts: Parts, nodes: Sequence[Machine]) -> dict[str, ModelSpec]:
@@ -129,8 +138,9 @@ def _plan(config: Config, layout: Layout, nodes: Sequence[Machine], profiles: Ma
             replace(_pool(name, model, layout, nodes, config), profile=profiles.get(name))
             for name, model in config.pools().items()
         ),
-        gateway=_gateway(config),
+        gateway=_gateway(config, layout),
         autoscale=config.autoscale.model_dump(mode="json"),
+        costs=config.cost.model_dump(mode="json"),
         notes=(
             *layout.notes,
             *unreachable(config.graph),
@@ -138,6 +148,9 @@ def _plan(config: Config, layout: Layout, nodes: Sequence[Machine], profiles: Ma
             *unheeded(config.pools(), config.graph),
             *unaccelerated(config.pools(), nodes),
             *misprofiled(config.pools(), profiles, nodes),
+            *abroad(config),
+            *meeting(config),
+            *lonely(config.tenants),
         ),
     )
 
@@ -175,27 +188,31 @@ def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine],
     )
 
 
-def _gateway(config: Config) -> GatewayPlan:
+def _gateway(config: Config, layout: Layout) -> GatewayPlan:
     gateway = config.gateway
     return GatewayPlan(
         host=gateway.host,
         port=gateway.port,
         replicas=gateway.replicas,
         settings={
-            "models": {name: _entry(model) for name, model in config.models.items()},
+            "models": {name: _entry(name, model, layout) for name, model in config.models.items()},
             "graph": {name: dump(node) for name, node in config.graph.items()},
             "default": config.default,
+            "loopback": is_loopback(gateway.host),
             "max_body": gateway.max_body,
             "request_timeout": gateway.request_timeout,
             "admin": gateway.admin.model_dump(mode="json"),
             "remote_hosts": list(gateway.remote_hosts),
             "cache": config.cache.model_dump(mode="json", exclude_unset=True),
             "audit": config.audit.model_dump(mode="json", exclude_unset=True),
+            "currency": config.cost.currency,
+            "access": None if config.access is None else config.access.model_dump(mode="json", exclude_unset=True),
+            "tenants": {name: one.model_dump(mode="json", exclude_unset=True) for name, one in config.tenants.items()},
         },
     )
 
 
-def _entry(model: ModelSpec | RemoteSpec) -> dict[str, Any]:
+def _entry(name: str, model: ModelSpec | RemoteSpec, layout: Layout) -> dict[str, Any]:
     """Return what gateways are told of a model."""
     media = model.media.model_dump(mode="json")
     if isinstance(model, RemoteSpec):
@@ -209,4 +226,8 @@ def _entry(model: ModelSpec | RemoteSpec) -> dict[str, Any]:
         "adapters": list(model.adapters),
         "lora": holds_adapters(model),
         "failover": model.failover,
+        "gpus": layout.shapes[name].gpus,
+        "cpus": layout.shapes[name].cpus,
+        "cost_per_hour": model.cost_per_hour,
+        "price": None if model.price is None else model.price.model_dump(mode="json"),
     }

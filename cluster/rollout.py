@@ -57,7 +57,7 @@ def roll_out(
     todo = steps(olds, new, {name: pool["target"] for name, pool in cluster.status()["pools"].items()})
     meanwhile = with_pools(new, olds, todo.removed)
     running(_distinct(*olds, new))
-    if any((old.pools, old.autoscale) != (new.pools, new.autoscale) for old in olds):
+    if any((old.pools, old.autoscale, old.costs) != (new.pools, new.autoscale, new.costs) for old in olds):
         cluster.configure(meanwhile)  # only then: a control loop that is told anything starts anew
     _add(cluster, watch, olds, new, todo.added, running)
     _change(cluster, watch, olds, new, todo)

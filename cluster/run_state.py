@@ -12,6 +12,10 @@ from pathlib import Path
 import psutil
 
 
+# What is kept of cost, in the state directory unless the document says otherwise.
+BOOK = "costs.sqlite"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
     """One running ``tercet serve``: its process and when that began (Unix seconds), Ray's and the HTTP address.

@@ -28,7 +28,7 @@ def render_status(status: Mapping[str, Any], now_s: float, *, plain: bool = Fals
     return Group(
         Text(_headline(status, now_s)),
         pools,
-        *map(Text, (*_reasons(status), *_drafts(status), *_elsewhere(status), *_unaudited(status))),
+        *map(Text, (*_reasons(status), *_drafts(status), *_elsewhere(status), *_unaudited(status), *_unkept(status))),
         Text("\nLast changes"),
         decisions,
     )
@@ -119,6 +119,12 @@ def _unaudited(status: Mapping[str, Any]) -> Iterator[str]:
     for one in status.get("gateways", ()):
         if one.get("audit", "") not in ("", "ok"):
             yield f"  gateway {one['gateway']}: no audit records, {one['audit']}"
+
+
+def _unkept(status: Mapping[str, Any]) -> Iterator[str]:
+    """Say why what requests cost is not written down at the moment."""
+    if fault := status.get("costs"):
+        yield f"  costs wait to be written: {fault}"
 
 
 def _or_nothing(value: float | None, form: str) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SEPARATOR = ":"
+# In the place of an adapter's name, where access is given: no adapter is called so.
+ALL = "*"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 
 

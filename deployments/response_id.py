@@ -1,12 +1,13 @@
-"""Ids of stored responses, which say where the response is stored.
+"""Ids of stored responses, which say where the response is stored and for which tenant.
 
-The place is encoded, not hidden and not signed: what makes an id hard to guess is its random part, and a place that
-was made up leads to a replica that knows no such id.
+Both are encoded, not signed: what makes an id hard to guess is its random part, and one that was changed in any place
+leads to a replica that knows no such id.
 """
 
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -24,20 +25,38 @@ class Place:
     replica: str
 
 
-def new_response_id(place: Place) -> str:
-    """Return an id that nobody can guess, fit for a URL's path."""
-    where = urlsafe_b64encode(f"{place.pool}{_BETWEEN}{place.replica}".encode()).decode().rstrip("=")
+def new_response_id(place: Place, owner: str = "") -> str:
+    """Return an id that nobody can guess, fit for a URL's path; *owner* is the tenant whose response it is."""
+    told = _BETWEEN.join((place.pool, place.replica, _mark(owner)))
+    where = urlsafe_b64encode(told.encode()).decode().rstrip("=")
     return f"resp_{secrets.token_hex(16)}{where}"
 
 
 def place_of(response_id: str) -> Place | None:
     """Return where the response of that id is stored, None for what is no id of ours."""
+    pool, replica, _ = _parts(response_id)
+    return Place(pool=pool, replica=replica) if pool and replica else None
+
+
+def made_for(response_id: str, owner: str) -> bool:
+    """Say whether the response of that id is the tenant *owner*'s."""
+    return _parts(response_id)[2] == _mark(owner)
+
+
+def _parts(response_id: str) -> tuple[str, str, str]:
+    """Return pool, replica and whose it is; nothing for what is no id of ours."""
     match = _ID.fullmatch(response_id)
     if match is None:
-        return None
+        return "", "", ""
     where = match[1]
     try:
-        pool, _, replica = urlsafe_b64decode(where + "=" * (-len(where) % 4)).decode().partition(_BETWEEN)
+        told = urlsafe_b64decode(where + "=" * (-len(where) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError):
-        return None
-    return Place(pool=pool, replica=replica) if pool and replica else None
+        return "", "", ""
+    pool, replica, whose = (*told.split(_BETWEEN), "", "")[:3]
+    return pool, replica, whose
+
+
+def _mark(owner: str) -> str:
+    """Return what tells tenants apart, in as few characters for long names; who guesses a name can check it here."""
+    return hashlib.blake2b(owner.encode(), digest_size=8).hexdigest()

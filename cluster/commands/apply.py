@@ -18,10 +18,12 @@ from cluster.machine import this_machine
 from cluster.memory import shortage
 from cluster.obstacles import CannotServeError
 from cluster.plan import Plan
+from cluster.ports import obstacle
 from cluster.rollout import roll_out
 from cluster.run_state import state_dir
 from cluster.running_plan import RunningPlan, as_kept, keep, recall
 from cluster.spread import Spread
+from cluster.store_obstacle import store_obstacle
 from deployments.gateway.fingerprint import fingerprint
 from deployments.gateway.rehearsal import rehearse
 from deployments.gateway.settings import GatewaySettings
@@ -114,12 +116,27 @@ def _refuse(found: Sequence[Change], olds: Sequence[Plan], new: Plan, *, yes: bo
     short = shortage(added, psutil.virtual_memory().available) if added.pools else None
     if short:
         raise CannotServeError(short)
+    if closed := _closed(olds, new):
+        raise CannotServeError(closed)
     restarts = sum(change.restarts for change in found)
     gone = sorted(running - {pool.name for pool in new.pools})
     if (restarts or gone) and not yes:
         why = [f"{restarts} change{'s' * (restarts > 1)} restart engines"] if restarts else []
         why += [f"{', '.join(gone)} would go"] if gone else []
         raise CannotServeError(f"nothing was changed: {' and '.join(why)}; --yes goes on all the same.")
+
+
+def _closed(olds: Sequence[Plan], new: Plan) -> str | None:
+    """Say why nobody could come in any more, callers or operators, where *new* has them come in another way."""
+    before, after = [old.gateway.settings for old in olds], new.gateway.settings
+    if any(one.get("access") != after.get("access") for one in before) and (why := store_obstacle(after)):
+        return why
+    admin = after["admin"]
+    listening = {(one["admin"]["host"], one["admin"]["port"]) for one in before}
+    if admin["port"] is None or (admin["host"], admin["port"]) in listening:
+        return None
+    taken = obstacle(admin["host"], admin["port"])
+    return None if taken is None else f"gateway.admin.port: {taken}"
 
 
 def replace_pools(plan: Plan, names: Sequence[str]) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -58,7 +58,7 @@ def explain(
             model_names(config.models),
             request,
             context,
-            remarks={name: remark(model) for name, model in config.models.items() if isinstance(model, RemoteSpec)},
+            remarks=dict(_remarks(config, tenant)),
         )
     except UnknownModel as error:
         exit_with([Problem(path="--model", message=error.message)], file)
@@ -73,6 +73,15 @@ def explain(
         price=prices.get(model),
     ):
         typer.echo(f"  {what}: {told}")
+
+
+def _remarks(config: Config, tenant: str) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of each remote model."""
+    stays = tenant in config.tenants and config.tenants[tenant].stay_local
+    refuses = f"; refuses {tenant}, which stays local" if stays else ""
+    for name, model in config.models.items():
+        if isinstance(model, RemoteSpec):
+            yield name, remark(model) + refuses
 
 
 def _known(path: Path | None) -> Mapping[str, Known]:

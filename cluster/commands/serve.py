@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cluster.callers import callers
 from cluster.commands.problems_shown import plan_or_exit
 from cluster.lifecycle.deployment import answers, deploy, deployment_failures
 from cluster.lifecycle.fleet import fleet_status
@@ -95,9 +96,14 @@ def _http(plan: Plan) -> str:
 
 def _greeting(plan: Plan, took_s: float) -> str:
     body = '{"messages": [{"role": "user", "content": "What is the capital of France?"}], "max_tokens": 32}'
+    settings = plan.gateway.settings
+    keyed = settings.get("access") is not None and not settings["access"].get("open")
+    keys = "\nMake a key with `tercet keys create FILE --tenant NAME`." if keyed else ""
+    key = ' -H "Authorization: Bearer $TERCET_KEY"' if keyed else ""
     return f"""Ready after {clock(took_s)}. Try:
 
-  curl {_http(plan)}/v1/chat/completions -H 'Content-Type: application/json' \\
+  curl {_http(plan)}/v1/chat/completions -H 'Content-Type: application/json'{key} \\
     -d '{body}'
 
+It answers {callers(settings)}.{keys}
 Ctrl-C drains and stops."""

@@ -54,11 +54,12 @@ class AttachedCluster:
         """Tell the fleet controller pools, bounds and targets."""
         import ray  # noqa: PLC0415
 
-        from cluster.app import CONTROLLER, fleet_pools  # noqa: PLC0415
+        from cluster.app import CONTROLLER, book_settings, fleet_pools  # noqa: PLC0415
 
         with in_one_sentence("configuring the fleet controller"):
             controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
             ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
+            ray.get(controller.keep_costs.remote(book_settings(plan, self._directory)), timeout=60)
 
     def deploy_pools(self, plan: Plan, pools: Sequence[PoolPlan]) -> None:
         """Start pools, or hand running ones what is new."""

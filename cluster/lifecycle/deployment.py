@@ -22,7 +22,7 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
     from ray import serve  # noqa: PLC0415
 
     from autoscale.controller.fleet_controller import FleetController  # noqa: PLC0415
-    from cluster.app import CONTROLLER, applications, fleet_pools  # noqa: PLC0415
+    from cluster.app import CONTROLLER, applications, book_settings, fleet_pools  # noqa: PLC0415
 
     keep(directory, RunningPlan(plan=plan, cache=cache))  # first, so that nobody reads the plan of a run before
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it speaks of its own start as well
@@ -51,6 +51,7 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
             .remote()
         )
         ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
+        ray.get(controller.keep_costs.remote(book_settings(plan, directory)), timeout=60)
         run(applications(plan, state_dir=directory, cache=cache))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cluster.obstacles import CannotServeError
+from deployments.cost.book import Entry
 
 
 def fleet_status(deadline_s: float = 5.0) -> dict[str, Any]:
@@ -15,6 +16,17 @@ def fleet_status(deadline_s: float = 5.0) -> dict[str, Any]:
     """
     status: dict[str, Any] = _asked("status", deadline_s=deadline_s)
     return status
+
+
+def fleet_costs(since_hour: int, until_hour: int, deadline_s: float = 30.0) -> list[Entry]:
+    """Return what the controller keeps of cost of the hours from *since_hour* until before *until_hour*.
+
+    Raises CannotServeError when it cannot read it, or does not answer in time.
+    """
+    found: list[Entry] | str = _asked("costs", since_hour, until_hour, deadline_s=deadline_s)
+    if isinstance(found, str):
+        raise CannotServeError(f"{found}.")
+    return found
 
 
 def steer_canary(node: str, action: str, deadline_s: float = 15.0) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from deployments.audit.lines import Answered
 from deployments.audit.settings import AuditSettings
+from deployments.cost.charge import Charge, Tally
 from deployments.nodes.record.heard import Heard
 from deployments.request import Context, Frame, Request
 from deployments.telemetry.records import CANCELLED
@@ -28,18 +29,12 @@ def unversioned(model: str) -> str:  # noqa: ARG001
     return ""
 
 
-def unpriced(model: str, prompt_tokens: int, completion_tokens: int) -> Mapping[str, float]:  # noqa: ARG001
-    """Know of no cost."""
-    return {}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What others know of a request: the name of the caller's key, a model's version, and what tokens cost."""
+    """What others know of a request: the name of the caller's key, and a model's version."""
 
     key: Callable[[Context], str] = nobody
     version: Callable[[str], str] = unversioned
-    cost: Callable[[str, int, int], Mapping[str, float]] = unpriced
 
 
 class Taken:
@@ -52,6 +47,7 @@ class Taken:
         self._sent = hashlib.sha256()
         self._arms: dict[str, str] = {}
         self._unseen = 0
+        self._cost = Tally()
         self.outcome = CANCELLED
 
     @property
@@ -88,6 +84,11 @@ class Taken:
         self._unseen += tokens
         self._context.unseen(tokens)
 
+    def spent(self, charge: Charge) -> None:
+        """Take note of what a call cost, and let others hear it too."""
+        self._cost.add(charge)
+        self._context.spent(charge)
+
     def end(self, outcome: str) -> None:
         """Note how it ended."""
         self.outcome = outcome
@@ -121,7 +122,7 @@ class Taken:
             path=head.path if head is not None else context.path,
             arms=self._arms,
             notes=head.notes if head is not None else {},
-            cost=facts.cost(model, heard.prompt_tokens or 0, heard.tokens) if model else {},
+            cost=self._cost.sums(),
             prompt_tokens=heard.prompt_tokens,
             completion_tokens=heard.tokens,
             unseen_tokens=self._unseen,

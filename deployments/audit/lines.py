@@ -77,6 +77,16 @@ class Answered(_Record, frozen=True, kw_only=True, omit_defaults=True, tag="answ
     text: str | None = None
 
 
+class Administered(_Record, frozen=True, kw_only=True, omit_defaults=True, tag="admin"):
+    """One use of the admin routes by ``who`` may use them, and what of its answer is told in the log."""
+
+    request_id: str
+    who: str
+    action: str
+    outcome: str
+    told: Mapping[str, Any] = {}
+
+
 class Checkpoint(_Record, frozen=True, kw_only=True, omit_defaults=True, tag="checkpoint"):
     """Signs all lines before it (Ed25519, RFC 8032, in base64); ``last`` where nothing is to follow."""
 
@@ -104,7 +114,7 @@ class Retired(_Record, frozen=True, kw_only=True, omit_defaults=True, tag="retir
     upto: Place
 
 
-Record = Begin | Answered | Checkpoint | Witness | Gap | Retired
+Record = Begin | Answered | Administered | Checkpoint | Witness | Gap | Retired
 
 
 class Line(msgspec.Struct, frozen=True):

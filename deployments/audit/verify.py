@@ -24,6 +24,7 @@ import msgspec
 from deployments.audit.files import Part, parts
 from deployments.audit.lines import (
     NOTHING_BEFORE,
+    Administered,
     Answered,
     Begin,
     Checkpoint,
@@ -57,6 +58,7 @@ class Verdict:
 
     findings: list[Finding] = field(default_factory=list)
     answers: int = 0
+    administered: int = 0
     lost: int = 0
     ends: dict[str, Place] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
@@ -197,6 +199,8 @@ class _Walk:
                 self._note(line.n, f"{line.record.lost} records could not be kept: {line.record.reason}")
             case Answered():
                 verdict.answers += 1
+            case Administered():
+                verdict.administered += 1
 
     def _began(self, n: int, begin: Begin, told: dict[str, list[Place]]) -> None:
         if begin.chain != self.chain or n != 1:

@@ -39,7 +39,10 @@ class Answer:
         finally:
             outlet.close()
             active.dec()
-            self._exchange.finish(self._outcome, self._gateway.metrics, self._gateway.traces)
+            try:
+                self._exchange.finish(self._outcome, self._gateway.metrics, self._gateway.traces)
+            finally:
+                await self._account_ended()
 
     async def _run(self, outlet: Outlet) -> None:
         try:
@@ -70,6 +73,7 @@ class Answer:
                 await outlet.write(frame.data)
         if not outlet.started:
             raise EngineFailed("the engine ended the stream before it began")
+        await self._account_ended()
         await outlet.write(b"", more=False)
 
     async def _whole(self, outlet: Outlet) -> None:
@@ -80,20 +84,30 @@ class Answer:
                 body += frame.data
         if not body:
             raise EngineFailed("the engine ended without an answer")
+        await self._account_ended()
         await self._start(outlet, "application/json", ("content-length", str(len(body))))
         await outlet.write(body, more=False)
 
     async def _start(self, outlet: Outlet, media_type: str, *more: tuple[str, str]) -> None:
         self._exchange.status = 200
+        if self._context.account is not None:
+            self._exchange.limits = self._context.account.headers
         await outlet.start(200, [("content-type", media_type), *more, *self._exchange.headers()])
 
     async def _fail(self, outlet: Outlet, error: ServingError) -> None:
         self._outcome = error.code
+        await self._account_ended()
         form = format_of(self._request.endpoint)
         if outlet.started:
             await outlet.write(form.event(error, self._exchange.id), more=False)
             return
         response = error_response(error, form=form, request_id=self._exchange.id)
+        response.headers.update(self._exchange.limits)
         self._exchange.status = response.status_code
         await outlet.start(response.status_code, response.headers.items())
         await outlet.write(bytes(response.body), more=False)
+
+    async def _account_ended(self) -> None:
+        """Settle before the client has the end, so that what it asks next finds the room that this one took."""
+        if self._context.account is not None:
+            await self._context.account.end()

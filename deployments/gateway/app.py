@@ -18,8 +18,11 @@ from deployments.gateway.calls import routes
 from deployments.gateway.edge import Edge
 from deployments.gateway.error_formats import format_at
 from deployments.gateway.gateway import Gateway
+from deployments.gateway.identified import caller_of, told
+from deployments.gateway.key_admin import key_routes
 from deployments.gateway.listing import listed
 from deployments.gateway.openapi import document
+from deployments.gateway.operator import is_operator, operator
 from deployments.gateway.scale_admin import ScalingAdmin, scale_routes
 from deployments.gateway.versions import versions
 from deployments.gateway.wire_errors import error_response
@@ -28,48 +31,66 @@ from deployments.telemetry.metrics import CONTENT_TYPE
 _NOT_READY = 503
 
 
-def build_app(gateway: Gateway, admin: AdapterAdmin | None = None, scaling: ScalingAdmin | None = None) -> Starlette:
-    """Return the application that serves *gateway*; without *admin* and *scaling* it has no such routes."""
-    app = Starlette(
-        routes=[
-            *routes(gateway),
-            *_lookups(gateway),
-            *_operations(gateway),
-            *(admin_routes(gateway, admin) if admin is not None else ()),
-            *(scale_routes(gateway, scaling) if scaling is not None else ()),
-        ],
-        middleware=[Middleware(Edge)],
-        exception_handlers={HTTPException: _wrong_address},
-    )
+def build_app(
+    gateway: Gateway, admin: AdapterAdmin | None = None, scaling: ScalingAdmin | None = None, *, keys: bool = False
+) -> Starlette:
+    """Return the application that serves *gateway*; without *admin*, *scaling* and *keys* it has no such routes."""
+    operators = _admin(gateway, admin, scaling, keys=keys)
+    return _app([*routes(gateway), *_lookups(gateway), *_operations(gateway), *operators])
+
+
+def build_admin_app(
+    gateway: Gateway, admin: AdapterAdmin | None = None, scaling: ScalingAdmin | None = None
+) -> Starlette:
+    """Return the application for the port of operators."""
+    app = _app([*_operations(gateway), *_admin(gateway, admin, scaling, keys=True)])
+    app.state.for_operators = True
+    return app
+
+
+def _app(every: list[Route]) -> Starlette:
+    app = Starlette(routes=every, middleware=[Middleware(Edge)], exception_handlers={HTTPException: _wrong_address})
     app.router.redirect_slashes = False
     return app
 
 
+def _admin(gateway: Gateway, admin: AdapterAdmin | None, scaling: ScalingAdmin | None, *, keys: bool) -> list[Route]:
+    return [
+        *(key_routes(gateway) if keys else ()),
+        *(admin_routes(gateway, admin) if admin is not None else ()),
+        *(scale_routes(gateway, scaling) if scaling is not None else ()),
+    ]
+
+
 def _lookups(gateway: Gateway) -> list[Route]:
-    async def models(_: HttpRequest) -> Response:
-        live = gateway.live
-        return _json({"object": "list", "data": listed(live.settings, live.able, live.loaded(), gateway.started_at_s)})
+    async def shown(http: HttpRequest) -> list[dict[str, Any]]:
+        live, caller = gateway.live, await caller_of(gateway, http)
+        known = listed(live.settings, live.able, live.loaded(), gateway.started_at_s)
+        return known if caller is None else caller.listed(known, live.settings)
+
+    async def models(http: HttpRequest) -> Response:
+        return _json({"object": "list", "data": await shown(http)})
 
     async def model(http: HttpRequest) -> Response:
         name = http.path_params["name"]
-        live = gateway.live
-        known = listed(live.settings, live.able, live.loaded(), gateway.started_at_s)
-        found = [one for one in known if one["id"] == name]
+        found = [one for one in await shown(http) if one["id"] == name]
         return _json(found[0]) if found else error_response(UnknownModel(f"there is no {name[:200]!r}", param="model"))
 
     described = msgspec.json.encode(document())
 
-    async def openapi(_: HttpRequest) -> Response:
+    async def openapi(http: HttpRequest) -> Response:
+        await caller_of(gateway, http)
         return Response(described, media_type="application/json")
 
-    async def version(_: HttpRequest) -> Response:
+    async def version(http: HttpRequest) -> Response:
+        await caller_of(gateway, http)
         return _json(versions())
 
     return [
-        Route("/v1/models", models),
-        Route("/v1/models/{name:path}", model),
-        Route("/openapi.json", openapi),
-        Route("/version", version),
+        Route("/v1/models", told(models)),
+        Route("/v1/models/{name:path}", told(model)),
+        Route("/openapi.json", told(openapi)),
+        Route("/version", told(version)),
     ]
 
 
@@ -77,14 +98,18 @@ def _operations(gateway: Gateway) -> list[Route]:
     async def health(_: HttpRequest) -> Response:
         return _json({"status": "ok"})
 
-    async def ready(_: HttpRequest) -> Response:
+    async def ready(http: HttpRequest) -> Response:
         verdict = gateway.readiness()
-        return _json(verdict.told(), 200 if verdict.ready else _NOT_READY)
+        # Who balances load needs no credential for the verdict; what it rests on names models.
+        seen = verdict.told() if await is_operator(gateway, http) else {"ready": verdict.ready}
+        return _json(seen, 200 if verdict.ready else _NOT_READY)
 
-    async def metrics(_: HttpRequest) -> Response:
+    async def metrics(http: HttpRequest) -> Response:
+        if gateway.live.door is not None:
+            await operator(gateway, http)
         return Response(gateway.metrics.render(), headers={"content-type": CONTENT_TYPE})
 
-    return [Route("/health", health), Route("/ready", ready), Route("/metrics", metrics)]
+    return [Route("/health", health), Route("/ready", ready), Route("/metrics", told(metrics))]
 
 
 async def _wrong_address(http: HttpRequest, error: Exception) -> Response:

@@ -15,9 +15,11 @@ from deployments.gateway.readiness import Readiness
 from deployments.gateway.settings import GatewaySettings
 from deployments.gateway.versions import versions
 from deployments.graph.node import Layer, Node
+from deployments.request import Context
 
 if TYPE_CHECKING:
     from deployments.audit.audit import Audit
+    from deployments.audit.lines import Administered
 
 # A request that is ended by its deadline has its record a moment later.
 _ENDING_S = 5.0
@@ -67,7 +69,17 @@ class Auditing:
             return _unaudited
         from deployments.layers.audited import audited  # noqa: PLC0415 - most gateways need nothing that signs
 
-        return audited(lambda: self._audit, Facts(version=settings.loaded), self._clock)
+        return audited(lambda: self._audit, Facts(version=settings.loaded, key=_key), self._clock)
+
+    def admit_operator(self) -> None:
+        """Let an operator act; raises AuditUnavailable where that could not be recorded and must be."""
+        if self._audit is not None:
+            self._audit.admit()
+
+    async def administered(self, record: Administered) -> None:
+        """Keep a record of what an operator did; raises AuditUnavailable where it has to be kept and cannot."""
+        if self._audit is not None:
+            await self._audit.settled(self._audit.record(lambda: record, 0))
 
     async def close(self) -> None:
         """Write what waits, and sign it; every request has ended."""
@@ -100,6 +112,10 @@ class Auditing:
         from deployments.audit.journal import Writer  # noqa: PLC0415
 
         return Audit(folder, settings, Writer(gateway=self._gateway, version=versions()["version"]), meter=self._meter)
+
+
+def _key(context: Context) -> str:
+    return context.account.key if context.account is not None else ""
 
 
 def _unaudited(node: Node) -> Node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
@@ -16,6 +17,7 @@ from deployments.errors import DeadlineExceeded, Rejected, ServingError
 from deployments.gateway.abilities import check_ability, stand_in
 from deployments.gateway.answer import Answer
 from deployments.gateway.body import read_json
+from deployments.gateway.caller import ANYONE, Anyone, Caller, called_by
 from deployments.gateway.constraints import check_constraints
 from deployments.gateway.error_formats import format_of
 from deployments.gateway.exchange import Exchange
@@ -26,10 +28,9 @@ from deployments.gateway.surfaces import SURFACES, parse
 from deployments.gateway.wire_errors import error_response
 from deployments.graph.tier import check_tier
 from deployments.request import Context, Endpoint, Request
+from deployments.tenancy.standings import standing_of
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
-_TENANT_HEADER = "x-tenant-id"
-_MAX_TENANT_CHARS = 128
 DRAIN_RETRY_AFTER_S = 5.0
 
 
@@ -53,6 +54,7 @@ def endpoint(gateway: Gateway, kind: Endpoint) -> Callable[[HttpRequest], Awaita
             return await _answer(gateway, exchange, http)
         except ServingError as error:
             response = error_response(error, form=form, request_id=exchange.id)
+            response.headers.update(exchange.limits)
             exchange.status = response.status_code
             exchange.finish(error.code, gateway.metrics, gateway.traces)
             return response
@@ -67,27 +69,47 @@ async def _answer(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> An
     live = gateway.live
     if live.settings.draining:
         raise Rejected("this gateway is shutting down", retry_after_s=DRAIN_RETRY_AFTER_S)
+    caller = await _caller(gateway, exchange, http)
     deadline_s = exchange.arrived_s + live.settings.request_timeout
-    request = _routed(await _asked(exchange.endpoint, http, live, deadline_s - gateway.clock()), live)
-    exchange.entry, node = live.entry(request.model)
-    check_ability(exchange.entry, exchange.endpoint, live.able)
-    check_media(exchange.entry, request.body, live.settings)
+    asked = await _asked(exchange.endpoint, http, live, deadline_s - gateway.clock())
+    caller.check_named(asked, live.settings)
+    request = _routed(asked, live, caller.owner)
+    caller.check_unnamed(asked, request, live.settings)
+    request = caller.entering(asked, request, live.settings)
+    exchange.entry, node = caller.entry(request.model, live)
+    check_ability(exchange.entry, exchange.endpoint, caller.able(exchange.entry, live))
+    check_media(exchange.entry, request.body, live.settings, partial(caller.may, settings=live.settings))
     check_constraints(request.body)
     exchange.stream = request.stream
     exchange.client_headers = headers = client_headers(http)
     check_tier(headers)
-    exchange.tenant = tenant(headers)
+    exchange.tenant = caller.tenant(headers)
     span = gateway.traces.begin(exchange.title, headers=headers, ago_s=gateway.clock() - exchange.arrived_s)
     exchange.span = span
+    # Nothing may fail between this and the answer, which ends the account.
+    account = await caller.account(request, live, gateway.entrance, exchange)
     context = Context(
         request_id=exchange.id,
         deadline_s=deadline_s,
         now=gateway.utc_now(),
         tenant=exchange.tenant,
+        standing=standing_of(exchange.tenant, live.settings.tenants),
         headers=headers,
+        spent=exchange.spent,
         span=span if span is not None and span.is_recording() else None,
+        account=account,
     )
     return Answer(gateway, exchange, node, request, context)
+
+
+async def _caller(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> Anyone | Caller:
+    """Return who calls; raises a ServingError before anything of the body is read."""
+    door = gateway.live.door
+    if door is None:
+        return ANYONE
+    caller = await called_by(door, http.headers, gateway.entrance.now_us())
+    exchange.tenant, exchange.key = caller.who.tenant, caller.who.key
+    return caller
 
 
 async def _asked(kind: Endpoint, http: HttpRequest, live: Live, limit_s: float) -> Request:
@@ -101,9 +123,12 @@ async def _asked(kind: Endpoint, http: HttpRequest, live: Live, limit_s: float) 
     return parse(kind, body)
 
 
-def _routed(request: Request, live: Live) -> Request:
-    """Return *request* with a name to enter by: the client's, that of what it refers to, or one that can do it."""
-    bound = pinned(request, live.settings)
+def _routed(request: Request, live: Live, owner: str | None = None) -> Request:
+    """Return *request* with a name to enter by: the client's, that of what it refers to, or one that can do it.
+
+    What it refers to must be the tenant *owner*'s, where that is known.
+    """
+    bound = pinned(request, live.settings, owner)
     if bound.model:
         return bound
     return replace(bound, model=stand_in(bound.endpoint, live.settings, live.able))
@@ -116,9 +141,3 @@ def client_headers(http: HttpRequest) -> dict[str, str]:
         if name not in _SECRET:
             joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return joined
-
-
-def tenant(headers: dict[str, str]) -> str:
-    """Return who the client says it belongs to."""
-    named = headers.get(_TENANT_HEADER, "")
-    return named if named.isprintable() and 0 < len(named) <= _MAX_TENANT_CHARS else "anonymous"

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from deployments.cost.charge import Charge, Tally
 from deployments.request import Endpoint, Frame, Head
 from deployments.telemetry.first_token import server_timing, stages
 from deployments.telemetry.logs import event
@@ -24,7 +25,8 @@ class Exchange:
         self.id = request_id
         self.endpoint = endpoint
         self.entry = UNKNOWN
-        self.tenant = ""
+        self.tenant = self.key = ""
+        self.limits: Mapping[str, str] = {}
         self.client_headers: Mapping[str, str] = {}
         self.stream = False
         self.status = 0
@@ -35,6 +37,7 @@ class Exchange:
         self._first_s = self._last_s = self.arrived_s
         self._tokens = self._prompt_tokens = self._first_tokens = 0
         self._delivered = False
+        self._cost = Tally()
 
     def saw(self, frame: Frame) -> None:
         """Take note of a frame."""
@@ -44,6 +47,10 @@ class Exchange:
         self._delivered = self._delivered or bool(frame.data)
         self._tokens += frame.tokens
         self._prompt_tokens = frame.prompt_tokens or self._prompt_tokens
+
+    def spent(self, charge: Charge) -> None:
+        """Take note of what a call cost."""
+        self._cost.add(charge)
 
     def _answered_by(self, head: Head, tokens: int) -> None:
         """Take note of a head: a later one replaces that of a branch which was given up, or of one that broke off."""
@@ -80,7 +87,8 @@ class Exchange:
         return stages(self._head, arrived_s=self.arrived_s, first_s=self._first_s)
 
     def headers(self) -> Iterator[tuple[str, str]]:
-        """Yield the headers that say who answered, and what the wait for the first token was made of."""
+        """Yield the headers that say what is left of limits, who answered, and what the first token waited for."""
+        yield from self.limits.items()
         if self._head is None:
             return
         yield "x-tercet-model", _header_safe(self._head.model)
@@ -91,8 +99,17 @@ class Exchange:
             yield "x-tercet-framework-ttft-ms", f"{1000 * self.overhead_s:.1f}"
         for name, text in self._head.notes.items():
             yield f"x-tercet-{name}", _header_safe(text)
+        yield from self._cost_headers()
         if parts := self.stages:
             yield "server-timing", server_timing(parts)
+
+    def _cost_headers(self) -> Iterator[tuple[str, str]]:
+        """Yield what the answer cost; of a stream nothing is known when it begins."""
+        if self._cost.cpu_seconds or self._cost.gpu_seconds:
+            yield "x-tercet-cpu-seconds", f"{self._cost.cpu_seconds:.6f}"
+            yield "x-tercet-gpu-seconds", f"{self._cost.gpu_seconds:.6f}"
+        for currency, amount in self._cost.amounts.items():
+            yield f"x-tercet-cost-{currency}", f"{amount:.9f}"
 
     def finish(self, outcome: str, metrics: Metrics, traces: Traces) -> None:
         """Count the request, log it and trace it."""
@@ -149,6 +166,7 @@ class Exchange:
             "path": ">".join(head.path) if head else None,
             "replica": head.replica if head else None,
             "tenant": self.tenant,
+            **({"key": self.key} if self.key else {}),
             "stream": self.stream,
             "status": self.status,
             "outcome": outcome,
@@ -157,6 +175,7 @@ class Exchange:
             "first_token_stages_s": {stage: round(seconds, 6) for stage, seconds in self.stages.items()} or None,
             "prompt_tokens": self._prompt_tokens,
             "completion_tokens": self._tokens,
+            "cost": dict(self._cost.sums()) or None,
         }
 
 

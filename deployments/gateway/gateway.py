@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,18 +13,25 @@ from deployments.adapters import served_name
 from deployments.answers.levels import Answers
 from deployments.answers.opened import opened
 from deployments.answers.settings import AnswersSettings
+from deployments.cost.costs import Costs
+from deployments.cost.spending import Spending
 from deployments.errors import UnknownModel
 from deployments.gateway.abilities import abilities, composition
 from deployments.gateway.auditing import Auditing
+from deployments.gateway.door import Door
+from deployments.gateway.entrance import Entrance
 from deployments.gateway.fingerprint import fingerprint
+from deployments.gateway.rates import rates
 from deployments.gateway.readiness import Readiness, judge, missing_at_start
 from deployments.gateway.settings import GatewaySettings
+from deployments.gateway.tariffs import tariffs
 from deployments.gateway.turnstile import Turnstile
 from deployments.graph.background import Background
 from deployments.graph.compile import compile_graph
 from deployments.graph.node import Node, stack
 from deployments.graph.transport import Transport
 from deployments.graph.wiring import Wiring
+from deployments.layers.costed import costed
 from deployments.layers.deadline import deadline
 from deployments.nodes.brown_out.moved import with_moved
 from deployments.nodes.canary.tally import canary_reports
@@ -43,6 +50,7 @@ from deployments.telemetry.records_writer import RecordWriter
 from deployments.telemetry.scaling import ScalingCollector
 from deployments.telemetry.startup import StartupCollector
 from deployments.telemetry.traces import Traces
+from deployments.tenancy.accounting.tariff import Tariff
 
 
 def _utc_now() -> datetime:
@@ -53,7 +61,8 @@ def _utc_now() -> datetime:
 class Live:
     """One consistent set of settings and the nodes made of them; a request keeps the one that it began with.
 
-    ``loaded`` names the models with an adapter that was loaded at run time, for which ``leaf`` makes a node.
+    ``loaded`` names the models with an adapter that was loaded at run time, for which ``leaf`` makes a node. ``door``
+    is where callers are let in, None where everybody is; ``prices`` are by model.
     """
 
     settings: GatewaySettings
@@ -62,6 +71,8 @@ class Live:
     loaded: Callable[[], frozenset[str]]
     leaf: Callable[[str], Node]
     fingerprint: str
+    door: Door | None = None
+    prices: Mapping[str, Tariff] = field(default_factory=dict)
 
     def entry(self, name: str) -> tuple[str, Node]:
         """Return the node that answers for *name*, or for no name the default, and its name."""
@@ -103,6 +114,7 @@ class Gateway:
         self.metrics = Metrics()
         self.metrics.registry.register(StartupCollector(fleet))
         self.traces = traces or Traces(None)
+        self.spending = Spending(name, wall=lambda: utc_now().timestamp())
         self._records = RecordWriter(records, name, self.metrics.recorded)
         self.started_at_s = int(utc_now().timestamp())
         self._transport = transport
@@ -115,6 +127,7 @@ class Gateway:
         self._answers_folder = answers
         self.auditing = Auditing(audit, name, self.metrics.audit, clock)
         self._closing: set[asyncio.Task[None]] = set()
+        self.entrance = Entrance(clock, overran=self.metrics.overran)
         self.answers, self._answers_as = self._open_answers(settings.cache), settings.cache
         self.metrics.registry.register(BreakerCollector(self._memory, clock))
         self._view: FleetView | None = None
@@ -147,11 +160,14 @@ class Gateway:
         """Say whether this gateway should be sent traffic."""
         settings, view = self.live.settings, self._last_view()
         self._seen_ready = self._seen_ready or (view is not None and not missing_at_start(settings, view))
-        return self.auditing.judged(judge(settings, view, started=self._seen_ready, draining=settings.draining))
+        verdict = self.auditing.judged(judge(settings, view, started=self._seen_ready, draining=settings.draining))
+        fault = self.live.door.fault if self.live.door is not None else ""
+        return replace(verdict, ready=False, reason=fault) if verdict.ready and fault else verdict
 
     async def close(self) -> None:
         """End what runs beside requests."""
         await self._background.close()
+        await self.entrance.close()
         await asyncio.gather(self.answers.close(), *self._closing)
         await self.auditing.close()
         await self._remotes.close()
@@ -175,7 +191,9 @@ class Gateway:
         kept = ((name, getattr(spec, "keep", None)) for name, spec in settings.graph.items())
         self._records.follow({name: keep for name, keep in kept if isinstance(keep, Keep)})
         answers = self._answers_of(settings.cache)
+        costs = Costs(rates(settings), self.spending, self.metrics.costs)
         surroundings = Wiring(
+            costs=costs,
             observe=self.metrics.edge,
             hidden=self.metrics.hidden,
             traced=self.traces.node,
@@ -198,13 +216,15 @@ class Gateway:
         limit, record = deadline(self.clock), self.auditing.layer(settings, reached_for_s=reached_for_s)
         live = Live(
             settings=settings,
-            nodes={name: stack(node, limit, record) for name, node in nodes.items()},
+            nodes={name: stack(node, limit, record, costed) for name, node in nodes.items()},
             able=abilities(settings),
             loaded=self._loaded,
             leaf=lambda name: stack(
-                self.traces.node(name, "model", ModelNode(name, transport, self._demand)), limit, record
+                self.traces.node(name, "model", ModelNode(name, transport, self._demand, costs)), limit, record, costed
             ),
             fingerprint=fingerprint(settings),
+            door=self.entrance.follow(settings),
+            prices=tariffs(settings),
         )
         # Nothing can fail any more that would leave the graph before in place, which needs its own models.
         remotes.update(self._remotes.follow(settings.remotes(), reached_for_s=reached_for_s))

@@ -12,10 +12,11 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from deployments.errors import DeadlineExceeded, ServingError, Unauthorized
-from deployments.gateway.admin_guard import admit
+from deployments.audit.lines import Administered
+from deployments.errors import DeadlineExceeded, ServingError
 from deployments.gateway.body import read_json
 from deployments.gateway.gateway import Gateway
+from deployments.gateway.operator import check_port, operator
 from deployments.gateway.wire_errors import error_response
 from deployments.telemetry.logs import event
 
@@ -36,22 +37,37 @@ def guarded(
     run: Callable[[HttpRequest], Awaitable[Answered]],
     logged: Callable[[Answered], Mapping[str, Any]] = unlogged,
 ) -> Callable[[HttpRequest], Awaitable[Response]]:
-    """Admit first, before anything of the body is read; every attempt is logged, the token never."""
+    """Admit first, before anything of the body is read; every attempt is logged, what opens the route never.
+
+    What is done by somebody who may is part of the audit trail, where there is one.
+    """
 
     async def handle(http: HttpRequest) -> Response:
         try:
-            await asyncio.to_thread(admit, http.headers.get("authorization"), gateway.live.settings.admin)
-            answer = await run(http)
+            check_port(gateway.live.settings, http)
+            who = await operator(gateway, http)
+            gateway.auditing.admit_operator()
+            answer = await _done(http, who)
         except ServingError as error:
             event("admin", logging.WARNING, action=action, request_id=http.state.request_id, outcome=error.code)
-            response = error_response(error)
-            if isinstance(error, Unauthorized):
-                response.headers["www-authenticate"] = "Bearer"
-            return response
+            return error_response(error)
         except ClientDisconnect:
             return Response(status_code=499)
-        event("admin", action=action, request_id=http.state.request_id, outcome="ok", **logged(answer))
+        told = logged(answer)
+        event("admin", action=action, request_id=http.state.request_id, outcome="ok", who=who, **told)
         return Response(msgspec.json.encode(answer), media_type="application/json")
+
+    async def _done(http: HttpRequest, who: str) -> Answered:
+        record = Administered(
+            at_s=gateway.utc_now().timestamp(), request_id=http.state.request_id, who=who, action=action, outcome="ok"
+        )
+        try:
+            answer = await run(http)
+        except ServingError as error:
+            await gateway.auditing.administered(msgspec.structs.replace(record, outcome=error.code))
+            raise
+        await gateway.auditing.administered(msgspec.structs.replace(record, told=logged(answer)))
+        return answer
 
     return handle
 

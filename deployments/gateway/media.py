@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -11,8 +11,8 @@ from deployments.adapters import split_name
 from deployments.errors import Invalid
 from deployments.gateway.media_parts import MediaPart, media_parts
 from deployments.gateway.media_url import refusal
-from deployments.gateway.readiness import reachable
 from deployments.gateway.settings import GatewaySettings
+from deployments.graph.reach import reachable
 from deployments.media import MediaSpec, Modality
 
 _SETTING: Mapping[Modality, str] = {"image": "images", "audio": "audio", "video": "videos"}
@@ -21,18 +21,33 @@ _OPERATORS = ("mm_processor_kwargs", "media_io_kwargs")
 _SHOWN = 20
 
 
-def check_media(name: str, body: Mapping[str, Any], settings: GatewaySettings) -> None:
-    """Raise an Invalid whose ``param`` is the first part of *body* that *name* may not be asked with."""
+def anything(_: str) -> bool:
+    """Let every name be told."""
+    return True
+
+
+def check_media(
+    name: str, body: Mapping[str, Any], settings: GatewaySettings, may: Callable[[str], bool] = anything
+) -> None:
+    """Raise an Invalid whose ``param`` is the first part of *body* that *name* may not be asked with.
+
+    Of other models, those are told of that the caller *may* ask for.
+    """
     for option in _OPERATORS:
         if body.get(option):
             raise Invalid(f"{option}: is set by the operator, under the model's engine arguments", param=option)
     seen: Counter[Modality] = Counter()
     taken: MediaSpec | None = None
     for part in media_parts(body):
+        if part.named:
+            # Engines would take whatever else came under that name for it, whoever sent that.
+            rule = "has a uuid; media are known by what they show, leave it out"
+            raise Invalid(f"{part.field}: {rule}", param=part.field)
         modality = _modality(part)
         seen[modality] += 1
         taken = taken or taken_by(name, settings)
-        _check_count(name, part, modality, seen[modality], taken, settings)
+        if seen[modality] > taken.most(modality):
+            raise _too_many(name, part, modality, taken, [other for other in _names(settings) if may(other)], settings)
         for url in part.urls:
             reason = refusal(url, taken.allowed_hosts)
             if reason is not None:
@@ -62,15 +77,16 @@ def _modality(part: MediaPart) -> Modality:
     return part.kind
 
 
-def _check_count(
-    name: str, part: MediaPart, modality: Modality, count: int, taken: MediaSpec, settings: GatewaySettings
-) -> None:
+def _names(settings: GatewaySettings) -> tuple[str, ...]:
+    return (*settings.models, *settings.graph)
+
+
+def _too_many(
+    name: str, part: MediaPart, modality: Modality, taken: MediaSpec, names: Sequence[str], settings: GatewaySettings
+) -> Invalid:
     most, things = taken.most(modality), _SETTING[modality]
-    if count <= most:
-        return
     if most:
-        raise Invalid(f"{part.field}: is one too many; {name} takes {most} {things} a request", param=part.field)
-    names = (*settings.models, *settings.graph)
+        return Invalid(f"{part.field}: is one too many; {name} takes {most} {things} a request", param=part.field)
     others = [other for other in names if taken_by(other, settings).most(modality)][:_SHOWN]
     way_out = f"use {' or '.join(others)}" if others else f"no model here does until its media.{things} says how many"
-    raise Invalid(f"{part.field}: {name} takes no {things}; {way_out}", param=part.field)
+    return Invalid(f"{part.field}: {name} takes no {things}; {way_out}", param=part.field)

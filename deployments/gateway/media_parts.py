@@ -36,11 +36,15 @@ _BY_KEY: Mapping[str, Kind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPart:
-    """One part: its ``field`` as a path into the body, and the addresses that it wants read."""
+    """One part: its ``field`` as a path into the body, and the addresses that it wants read.
+
+    ``named`` says that it has a name of the client's own, by which an engine would know it again.
+    """
 
     field: str
     kind: Kind
     urls: tuple[str, ...] = ()
+    named: bool = False
 
 
 def media_parts(body: Mapping[str, Any]) -> Iterator[MediaPart]:
@@ -69,14 +73,19 @@ def _is_own(key: str, value: Mapping[str, Any]) -> bool:
 
 
 def _part(value: Mapping[str, Any], field: str) -> MediaPart | None:
-    """Read *value* as a part that is not text: by a key that it has, as vLLM does, or else by its type."""
+    """Read *value* as a part that is not text: by a key that it has, as vLLM does, or else by its type.
+
+    A part with a name needs no content; whatever is at its key, even null, makes it one.
+    """
     kind = value.get("type") if isinstance(value.get("type"), str) else ""
-    keys = [key for key in _BY_KEY if value.get(key) is not None]
+    named = value.get("uuid") is not None
+    keys = [key for key in _BY_KEY if value.get(key) is not None or (named and key in value)]
     if keys or kind in _BY_KEY:
         key = str(kind) if kind in _BY_KEY else keys[0]
-        return MediaPart(field=f"{field}.{key}" if key in value else field, kind=_BY_KEY[key], urls=_urls(value))
+        place = f"{field}.{key}" if key in value else field
+        return MediaPart(field=place, kind=_BY_KEY[key], urls=_urls(value), named=named)
     if kind in _BY_TYPE:
-        return MediaPart(field=field, kind=_BY_TYPE[str(kind)], urls=_urls(value))
+        return MediaPart(field=field, kind=_BY_TYPE[str(kind)], urls=_urls(value), named=named)
     return None
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deployments.adapters import split_name
 from deployments.gateway.settings import GatewaySettings
-from deployments.graph.spec import Graph
+from deployments.graph.reach import reachable
 from deployments.signals import FleetView, PoolState
 
 _NOTHING = PoolState(ready=0, target=0, starting=0)
@@ -40,13 +39,6 @@ class Readiness:
         }
         audit = {"audit": self.audit} if self.audit else {}
         return {"ready": self.ready, "reason": self.reason, "pools": pools, **audit}
-
-
-def reachable(name: str, graph: Graph) -> frozenset[str]:
-    """Return the models that a request for *name* may end at; an adapter's is the one that it is for."""
-    if name not in graph:
-        return frozenset({split_name(name)[0]})
-    return frozenset().union(*(reachable(target, graph) for target in graph[name].answering()))
 
 
 def missing_at_start(settings: GatewaySettings, view: FleetView | None) -> list[str]:

@@ -14,8 +14,9 @@ from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec, cycles
 from deployments.media import Host, MediaSpec
 from deployments.quantities import Bytes, Seconds
-from deployments.remote.spec import RemoteSpec, refusal
+from deployments.remote.spec import Price, RemoteSpec, refusal
 from deployments.strict import Strict, nearest
+from deployments.tenancy.spec import AccessSpec, TenantSpec
 
 
 class ModelEntry(Strict):
@@ -23,7 +24,8 @@ class ModelEntry(Strict):
 
     ``source`` is the checkpoint and ``version`` what it was loaded with, by which the gateway knows that a model has
     become another under the same name.
-    With ``remote`` another server answers, and there is no pool.
+    With ``remote`` another server answers, and there is no pool. One replica takes ``gpus`` and ``cpus`` and costs
+    ``cost_per_hour``; ``price`` is what tokens of the pool are sold for.
     """
 
     family: str
@@ -35,25 +37,34 @@ class ModelEntry(Strict):
     lora: bool = False
     failover: bool = True
     remote: RemoteSpec | None = None
+    gpus: float = Field(default=0.0, ge=0)
+    cpus: float = Field(default=0.0, ge=0)
+    cost_per_hour: float | None = Field(default=None, gt=0)
+    price: Price | None = None
 
 
 class GatewaySettings(Strict):
     """One consistent set of names and limits.
 
-    ``default`` answers requests that name no model. A ``draining`` gateway finishes what runs and refuses the rest.
-    ``max_body`` is in bytes, ``request_timeout`` in seconds.
+    ``default`` answers requests that name no model. A ``draining`` gateway finishes what runs and refuses the rest. No
+    other machine reaches one that is on ``loopback``.
+    ``max_body`` is in bytes, ``request_timeout`` in seconds, ``currency`` that of every pool's ``cost_per_hour``.
     """
 
     models: dict[str, ModelEntry] = Field(min_length=1)
     graph: dict[str, NodeSpec] = Field(default_factory=dict)
     default: str
     draining: bool = False
+    loopback: bool = True
     max_body: Bytes = 8 * 2**20
     request_timeout: Seconds = Field(default=600.0, gt=0)
     admin: AdminSettings = AdminSettings()
     remote_hosts: tuple[Host, ...] = ()
     cache: AnswersSettings = AnswersSettings()
     audit: AuditSettings = AuditSettings()
+    currency: str = Field(default="usd", pattern=r"^[a-z]{3}$")
+    access: AccessSpec | None = None
+    tenants: dict[str, TenantSpec] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:

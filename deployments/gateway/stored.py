@@ -8,10 +8,10 @@ from dataclasses import replace
 from deployments.adapters import served_name, split_name
 from deployments.errors import NotFound
 from deployments.gateway.checked import wrong
-from deployments.gateway.readiness import reachable
 from deployments.gateway.settings import GatewaySettings
+from deployments.graph.reach import reachable
 from deployments.request import Endpoint, Request
-from deployments.response_id import place_of
+from deployments.response_id import made_for, place_of
 
 _ID_FIELD: Mapping[Endpoint, str] = {
     "responses": "previous_response_id",
@@ -30,10 +30,11 @@ def lookup(endpoint: Endpoint, response_id: str, query: Mapping[str, str]) -> Re
     return Request(endpoint=endpoint, model="", body=body, stream=stream)
 
 
-def pinned(request: Request, settings: GatewaySettings) -> Request:
+def pinned(request: Request, settings: GatewaySettings, owner: str | None = None) -> Request:
     """Return *request* bound to the replica that keeps what it refers to, itself where it refers to nothing.
 
-    Raises NotFound for an id of no pool here, and Invalid where the client asked for a model that did not make it.
+    Raises NotFound for an id of no pool here, or of another tenant than *owner* where that is given, and Invalid where
+    the client asked for a model that did not make it.
     """
     field = _ID_FIELD.get(request.endpoint)
     response_id = request.body.get(field) if field else None
@@ -43,7 +44,8 @@ def pinned(request: Request, settings: GatewaySettings) -> Request:
     if asked and asked not in {*settings.models, *settings.graph}:
         return request
     place = place_of(response_id)
-    if place is None or place.pool not in settings.models:
+    foreign = owner is not None and not made_for(response_id, owner)
+    if place is None or foreign or place.pool not in settings.models:
         raise NotFound(f"{field}: there is no response {response_id[:_SHOWN_CHARS]!r}", param=field)
     if asked and place.pool not in reachable(asked, settings.graph):
         raise wrong(field, f"was answered by {place.pool}, which {asked} does not lead to; leave the model out")

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 from starlette.responses import Response
 
-from deployments.errors import Rejected, ServingError
+from deployments.errors import Rejected, ServingError, Unauthorized
 
 _RETRY_AFTER_S = 1.0
 
@@ -80,6 +80,8 @@ def error_response(
     wait_s = retry_after_s(error)
     if wait_s is not None:
         response.headers["retry-after"] = str(max(1, math.ceil(wait_s)))
+    if error.status == Unauthorized.status:
+        response.headers["www-authenticate"] = "Bearer"
     return response
 
 

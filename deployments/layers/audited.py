@@ -48,7 +48,7 @@ def _recorded(inner: Node, audit: Audit, facts: Facts, clock: Callable[[], float
         entry: Entry | None = None
         with audit.owing():
             try:
-                inside = replace(context, chose=taken.chose, unseen=taken.unseen)
+                inside = replace(context, chose=taken.chose, unseen=taken.unseen, spent=taken.spent)
                 async with closing(inner(request, inside)) as frames:
                     async for frame in frames:
                         taken.saw(frame)

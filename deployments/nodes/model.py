@@ -7,34 +7,62 @@ from dataclasses import replace
 from functools import partial
 
 from deployments.adapters import split_name
+from deployments.cost.costs import Costs
+from deployments.errors import StaysLocal
 from deployments.graph.closing import closing
 from deployments.graph.features import read_prompt
 from deployments.graph.tokens import estimate_tokens
-from deployments.graph.transport import Transport
-from deployments.request import Context, Frame, Request
+from deployments.graph.transport import Leaving, Transport
+from deployments.request import Account, Context, Frame, Request
 from deployments.telemetry.demand import Demand
 
 
 class ModelNode:
     """Answers from one pool of engines, with an adapter where *name* is ``pool:adapter``; the body names both."""
 
-    def __init__(self, name: str, transport: Transport, demand: Demand) -> None:
+    def __init__(self, name: str, transport: Transport, demand: Demand, costs: Costs | None = None) -> None:
         self._name = name
         self._pool, self._adapter = split_name(name)
         self._transport = transport
         self._demand = demand
+        self._costs = costs or Costs()
+        self._leaving = transport if isinstance(transport, Leaving) else None
 
-    async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+    def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Stream the pool's answer."""
+        if context.standing.stays_local and self._leaving is not None and self._leaving.leaves(self._pool):
+            return self._refused()
+        if context.account is None or not context.charged:
+            return self._answer(request, context)
+        return self._charged(context.account, request, context)
+
+    async def _refused(self) -> AsyncGenerator[Frame]:
+        # Before anything is counted, held or searched for an answer that cannot be asked for.
+        raise StaysLocal.at(self._name)
+        yield Frame(data=b"")  # what makes it a stream
+
+    async def _charged(self, account: Account, request: Request, context: Context) -> AsyncGenerator[Frame]:
+        # Outside of what counts the demand: who may not ask says nothing of the pool.
+        async with closing(await account.over(self._pool, request, self._answer(request, context))) as frames:
+            async for frame in frames:
+                yield frame
+
+    async def _answer(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         body = {**request.body, "model": self._name}
         named = replace(request, model=self._pool, adapter=self._adapter, body=body)
         with self._demand.track(
             self._pool, context.path, group=context.group, size=partial(prompt_size, request), charged=context.charged
         ) as tracked:
             async with closing(self._transport.stream(self._pool, named, context.enter(self._name))) as frames:
-                async for frame in frames:
-                    tracked.saw(frame.tokens, frame.prompt_tokens)
-                    yield frame
+                charging = self._costs.begin(self._name, context)
+                try:
+                    async for frame in frames:
+                        tracked.saw(frame.tokens, frame.prompt_tokens, begins=frame.head is not None)
+                        if frame.prompt_tokens is not None:
+                            charging.reported(frame, tracked.output)
+                        yield frame
+                finally:
+                    charging.broke_off(tracked)
 
 
 def prompt_size(request: Request) -> int:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from deployments.signals import LATENCY_BOUNDS_S
 from deployments.telemetry.audit_meters import AuditMeters
+from deployments.telemetry.cost_meters import CostMeters
 from deployments.telemetry.graph_meters import GraphMeters
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -27,6 +28,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.layers = GraphMeters(self.registry)
         self.audit = AuditMeters(self.registry)
+        self.costs = CostMeters(self.registry)
         self.requests = self._counter("requests", "Requests that ended.", "entry", "model", "endpoint", "outcome")
         self.tokens = self._counter("tokens", "Prompt and completion tokens.", "model", "kind")
         self.edges = self._counter("graph_edges", "Hand-overs between graph nodes.", "node", "target", "outcome")
@@ -34,6 +36,7 @@ class Metrics:
             "graph_hidden_tokens", "Completion tokens that no client sees, by the node that spent them.", "node"
         )
         self.failovers = self._counter("failovers", "Streams whose replica was lost.", "pool", "outcome")
+        self.overruns = self._counter("budget_overrun", "Used beyond a budget and all that was held of it.", "unit")
         self.records = self._counter("records", "Records of requests, by what became of them.", "node", "outcome")
         self.shadows = self._counter("shadow", "Mirrored requests that ended.", "node", "outcome")
         self.agreement = self._histogram(
@@ -76,6 +79,10 @@ class Metrics:
     def failover(self, pool: str, outcome: str) -> None:
         """Count one stream that lost its replica: ``resumed`` on another, or ``failed``."""
         self.failovers.labels(pool, outcome).inc()
+
+    def overran(self, unit: str, amount: int) -> None:
+        """Count what was used beyond a budget: tokens, or millionths of the currency or of a device's second."""
+        self.overruns.labels(unit).inc(amount)
 
     def recorded(self, node: str, outcome: str) -> None:
         """Count one record of a graph node by what became of it."""

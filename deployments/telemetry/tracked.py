@@ -89,9 +89,17 @@ class Tracked:
             self._sized = self._size()
         return self._sized
 
-    def saw(self, tokens: int, prompt_tokens: int | None) -> None:
-        """Note a frame, the first of which brings the first token; *prompt_tokens* comes with the last."""
-        self._output += tokens
+    @property
+    def output(self) -> int:
+        """Return the tokens of the answer so far."""
+        return self._output
+
+    def saw(self, tokens: int, prompt_tokens: int | None, *, begins: bool = False) -> None:
+        """Note a frame, the first of which brings the first token; *prompt_tokens* comes with the last.
+
+        One that *begins* the answer does so anew where its replica was lost before anything was delivered.
+        """
+        self._output = tokens if begins else self._output + tokens
         self._prompt = prompt_tokens if self._prompt is None else self._prompt
         if self._first_s is None:
             self._first_s = self._clock()

@@ -113,13 +113,13 @@ BAD = {
     "a key nearly right": (
         model("replica: {min: 1}"),
         [
-            "models.dense.replica: is not a known key; did you mean replicas? known: adapters, cost_per_hour, drain, engine, failover, family, max_waiting, media, priority, profile, replicas, resources, runtime, slo, source, stands_in_for, synthetic",
+            "models.dense.replica: is not a known key; did you mean replicas? known: adapters, cost_per_hour, drain, engine, failover, family, max_waiting, media, price, priority, profile, replicas, resources, runtime, slo, source, stands_in_for, synthetic",
         ],
     ),
     "a key like no other": (
         model("zzz: 1"),
         [
-            "models.dense.zzz: is not a known key; known: adapters, cost_per_hour, drain, engine, failover, family, max_waiting, media, priority, profile, replicas, resources, runtime, slo, source, stands_in_for, synthetic",
+            "models.dense.zzz: is not a known key; known: adapters, cost_per_hour, drain, engine, failover, family, max_waiting, media, price, priority, profile, replicas, resources, runtime, slo, source, stands_in_for, synthetic",
         ],
     ),
     "a closed set": (
@@ -158,7 +158,7 @@ BAD = {
     "models misspelt": (
         "modls: {}\n",
         [
-            "modls: is not a known key; did you mean models? known: audit, autoscale, cache, default, gateway, graph, models",
+            "modls: is not a known key; did you mean models? known: access, audit, autoscale, cache, cost, default, gateway, graph, models, tenants",
             "models: is required",
         ],
     ),
@@ -424,7 +424,7 @@ autoscale: {mode: sleepy}
 """,
         [
             "models.dense.engine.nope_x: is not an argument of vLLM's engine; none of its arguments is like it",
-            "models.dense.extra: is not a known key; known: adapters, cost_per_hour, drain, engine, failover, family, max_waiting, media, priority, profile, replicas, resources, runtime, slo, source, stands_in_for, synthetic",
+            "models.dense.extra: is not a known key; known: adapters, cost_per_hour, drain, engine, failover, family, max_waiting, media, price, priority, profile, replicas, resources, runtime, slo, source, stands_in_for, synthetic",
             "models.dense.replicas.max: 1 is less than min (2)",
             "models.moe: 3 is not a mapping",
             "graph.auto.fallback[0]: \"nix\" is neither a model nor a graph node; known: auto, dense, moe",

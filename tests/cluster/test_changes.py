@@ -61,6 +61,21 @@ def test_the_graph_and_the_gateway_restart_nothing():
     ]
 
 
+def test_what_things_cost_restarts_nothing():
+    """Prices, an hour of a replica, and how sums are kept."""
+    price = {"input_per_million": 1.0, "output_per_million": 2.0}
+    old = document(models={**TRIO, "dense": model(cost_per_hour=1.0)}, default="moe")
+    new = document(models={**TRIO, "dense": model(cost_per_hour=2.0, price=price)}, default="moe",
+                   cost={"keep": "30d", "currency": "eur"})  # fmt: skip
+    *others, (price_told, restarts) = between(old, new)
+    assert (price_told[:35], restarts) == ('models.dense.price: null -> {"input', False)
+    assert others == [
+        ("models.dense.cost_per_hour: 1 -> 2", False),
+        ('cost.currency: "usd" -> "eur"', False),
+        ("cost.keep: 3.456e+07 -> 2.592e+06", False),
+    ]
+
+
 def test_an_address_restarts_everything():
     """The HTTP address is fixed when Serve starts."""
     found = between(document(), document(gateway={"port": 9000}))

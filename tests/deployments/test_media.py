@@ -42,6 +42,7 @@ def test_nothing_is_fetched_unless_it_is_said() -> None:
     assert arguments(MediaSpec())["allowed_media_domains"] == [NO_HOST]
     told = arguments(MediaSpec(images=2, allowed_hosts=("b.example:81", "a.example", "b.example:82")))
     assert told["allowed_media_domains"] == ["a.example", "b.example"]
+    assert told["mm_processor_cache_gb"] == 0
     assert told["limit_mm_per_prompt"] == {"image": 2, "audio": 0, "video": 0}
 
 

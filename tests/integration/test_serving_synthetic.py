@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.serving import Serving, chat, serving, stream, until
+from tests.serving import TERCET, Serving, chat, serving, stream, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -238,6 +239,33 @@ def test_a_client_that_leaves_frees_its_slot(cluster: Serving) -> None:
         within_s=20,
         what="no sequence running after leaving",
     )
+
+
+def test_costs_are_kept_of_everybody(cluster: Serving) -> None:
+    """Within seconds, by tenant, with what the pools did nothing; while the cluster runs and from the file alone."""
+    body = {"model": "dense", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 20, "ignore_eos": True}
+    asked = httpx.post(
+        f"{cluster.url}/v1/chat/completions",
+        json={**body, "usage": {"include": True}},
+        headers={"x-tenant-id": "blue"},
+        timeout=60,
+    )
+    seconds = asked.json()["usage"]["cost"]["cpu_seconds"]
+    assert seconds == pytest.approx(float(asked.headers["x-tercet-cpu-seconds"]), abs=1e-6)
+
+    def kept() -> Any:
+        told = subprocess.run(
+            [TERCET, "cost", "--port", str(cluster.port), "--by", "tenant", "--idle", "apart", "--json"],
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        groups = {group["tenant"]: group for group in json.loads(told.stdout)["groups"]}
+        return groups if groups.get("blue", {}).get("cpu_seconds") and groups["blue"]["calls"] else None
+
+    groups = until(kept, within_s=20, what="the tenant's costs kept")
+    assert groups["blue"]["cpu_seconds"] == pytest.approx(seconds, rel=0.01)
+    assert (groups["blue"]["calls"], groups["blue"]["completion_tokens"]) == (1, 20)
+    assert groups["(idle)"]["cpu_seconds"] > seconds
+    assert cluster.status()["costs"] == ""
 
 
 # The last test: it stops the cluster.

@@ -161,7 +161,7 @@ class _Call:
             head = retold(frame.head, self._context, member.context).noting("batched", str(len(self.sent)))
             frame = msgspec.structs.replace(frame, head=head)
         if not frame.data:
-            return frame
+            return msgspec.structs.replace(frame, tokens=0)  # nobody's own; each is told its tokens with its part
         self._answer = frame.data
         own = self._shares[self.sent.index(member)]
         return Frame(

@@ -39,7 +39,8 @@ def key_of(request: Request, context: Context, *, at_most_tokens: int) -> bytes 
     limit = body.get("max_tokens")
     if not isinstance(limit, int) or limit > at_most_tokens:
         return None
-    return digest(request, context, aside=ASIDE["completion"] | {"prompt"}, without=frozenset({ASKED_BY}))
+    aside = ASIDE["completion"] | {"prompt"}
+    return digest(request, context, aside=aside, without=frozenset({ASKED_BY}), of_account=True)
 
 
 def prompt_of(request: Request) -> str | list[int] | None:

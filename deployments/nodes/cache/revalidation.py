@@ -9,7 +9,7 @@ from dataclasses import replace
 from deployments.errors import ServingError
 from deployments.graph.wiring import Wiring
 from deployments.nodes.cache.asked import Asked
-from deployments.request import Context, Request, unheard, untold
+from deployments.request import Context, Request, unheard, unspent, untold
 
 LOWEST = -1000
 _MOST = 16
@@ -32,6 +32,7 @@ class Revalidation:
             context.fork(f"anew-{self._name}"),
             priority=LOWEST,
             charged=False,
+            spent=unspent,
             chose=unheard,
             unseen=untold,
             span=None,

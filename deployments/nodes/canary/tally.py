@@ -6,10 +6,22 @@ from collections.abc import Mapping
 
 from deployments.canary import ArmCounts, CanaryReport, CanaryStage, Counts
 from deployments.engines.histogram import LatencyHistogram
-from deployments.errors import Invalid, Rejected, TimedOut, by_code
+from deployments.errors import (
+    Invalid,
+    Rejected,
+    StaysLocal,
+    StoreUnavailable,
+    TimedOut,
+    TooManyRequests,
+    Withheld,
+    by_code,
+)
 from deployments.graph.kind import KindSpec
 from deployments.nodes.canary.spec import CanarySpec
 from deployments.telemetry.records import CANCELLED, OK
+
+# What comes of who asks, or of what is asked: any arm would have come to the same for it.
+_THEIR_OWN = (Invalid, StaysLocal, Withheld, TooManyRequests, StoreUnavailable)
 
 
 class ArmTally:
@@ -20,12 +32,12 @@ class ArmTally:
         self._ttft = LatencyHistogram()
 
     def ended(self, outcome: str, ttft_s: float | None) -> None:
-        """Count one request by its outcome; what the client left or got wrong says nothing of the arm."""
+        """Count one request by its outcome; what is the client's own, or its tenant's, says nothing of the arm."""
         if outcome == OK:
             self._ok += 1
             if ttft_s is not None:
                 self._ttft.add(ttft_s)
-        elif outcome != CANCELLED and not issubclass(by_code(outcome), Invalid):
+        elif outcome != CANCELLED and not issubclass(by_code(outcome), _THEIR_OWN):
             self._failed += 1
 
     def read(self) -> ArmCounts:

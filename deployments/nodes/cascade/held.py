@@ -74,7 +74,8 @@ class Held:
         self.logprob += frame.logprob
         self.margin += frame.margin
         self.finish_reason = frame.finish_reason or self.finish_reason
-        if self.tokens >= self._after:
+        # A frame without data counts tokens whose probabilities come with the answer.
+        if frame.data and self.tokens >= self._after:
             self._close_window()
 
     @property

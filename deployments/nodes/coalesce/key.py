@@ -42,28 +42,44 @@ _OF_ONE_CALL_BEGIN = ("x-forwarded-", "x-b3-", "x-stainless-")
 
 
 def key_of(
-    request: Request, context: Context, *, sampled: bool = False, without: frozenset[str] = frozenset()
+    request: Request,
+    context: Context,
+    *,
+    sampled: bool = False,
+    without: frozenset[str] = frozenset(),
+    of_account: bool = False,
 ) -> bytes | None:
     """Return what equal requests have in common; None where the answer is not to be shared.
 
     Requests that draw at random are shared only where *sampled*. Headers in *without* (lower case) do not count. Two
-    branches of one request are never the same: whoever asks twice wants two answers.
+    branches of one request are never the same: whoever asks twice wants two answers. *of_account* as ``digest``.
     """
     if not _shareable(request) or not (sampled or repeatable(request)):
         return None
     aside = ASIDE[request.endpoint]
-    return digest(request, context, aside=aside, without=without)
+    return digest(request, context, aside=aside, without=without, of_account=of_account)
 
 
 def digest(
-    request: Request, context: Context, *, aside: frozenset[str], without: frozenset[str] = frozenset()
+    request: Request,
+    context: Context,
+    *,
+    aside: frozenset[str],
+    without: frozenset[str] = frozenset(),
+    of_account: bool = False,
 ) -> bytes:
-    """Return what is the same for requests that differ at most in the fields *aside* and the headers *without*."""
+    """Return what is the same for requests that differ at most in the fields *aside* and the headers *without*.
+
+    Requests *of_account* that are the same are of one key: what is under way for one runs on the account of whoever
+    began it, and nobody pays for another, or is refused for it.
+    """
+    key = context.account.key if of_account and context.account is not None else ""
     fields = {name: value for name, value in request.body.items() if value is not None and name not in aside}
     headers = {name: value for name, value in context.headers.items() if name not in without and _counts(name)}
     told = (
         request.endpoint, request.model, request.adapter, request.replica, request.stream, request.traced,
-        request.judged, context.tenant, context.branch, context.charged, tier_of(request, context), headers, fields,
+        request.judged, context.tenant, key, context.branch, context.charged, tier_of(request, context), headers,
+        fields,
     )  # fmt: skip
     return hashlib.blake2b(msgspec.json.encode(told, order="deterministic"), digest_size=32).digest()
 

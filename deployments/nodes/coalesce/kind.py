@@ -49,7 +49,7 @@ def plan(spec: CoalesceSpec, subject: Subject) -> Plan:
     if key_of(subject.request, subject.context, sampled=spec.any) is None:
         why = "shares with nobody: the answer is drawn at random, or is kept under a name of its own"
     else:
-        why = f"joins the same request of the same tenant if one began less than {spec.window:g} s ago"
+        why = f"joins the same request of the same tenant and key if one began less than {spec.window:g} s ago"
     return Plan(order=(spec.coalesce,), why=(why,))
 
 
@@ -67,7 +67,7 @@ class Coalesce:
 
     def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Stream the request's own generation, or one under way from its start."""
-        key = key_of(request, context, sampled=self._spec.any, without=self._without)
+        key = key_of(request, context, sampled=self._spec.any, without=self._without, of_account=True)
         return self._alone(request, context.enter(self._name)) if key is None else self._listen(key, request, context)
 
     async def _listen(self, key: bytes, request: Request, context: Context) -> AsyncGenerator[Frame]:

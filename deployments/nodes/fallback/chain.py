@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from deployments.errors import DeadlineExceeded, Invalid, Rejected, ServingError
+from deployments.errors import DeadlineExceeded, Invalid, Rejected, ServingError, StaysLocal
 from deployments.graph.allowance import Allowance
 from deployments.graph.wiring import Wiring
 from deployments.nodes.attempt import Attempts
@@ -95,8 +95,12 @@ class Fallback:
 
 
 def exhausted(failures: Failures, untried: tuple[str, ...] = ()) -> ServingError:
-    """Return the last failure, telling of all of them; any advice on when to retry is kept."""
-    last = failures[-1][1]
+    """Return the last failure, telling of all of them; any advice on when to retry is kept.
+
+    That a target was not for this tenant is said as such only where none was: what the others suffer from may pass.
+    """
+    own = [error for _, error in failures if not isinstance(error, StaysLocal)]
+    last = own[-1] if own else failures[-1][1]
     advice = [error.retry_after_s for _, error in reversed(failures) if error.retry_after_s is not None]
     tried = "; ".join(f"{target}!{error.code}: {error.message}" for target, error in failures)
     told = f"every target failed: {tried}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic_core import InitErrorDetails
 
-from deployments.errors import ContextTooLong, Invalid, ServingError, all_errors, by_code
+from deployments.errors import ContextTooLong, Invalid, ServingError, StaysLocal, Withheld, all_errors, by_code
 from deployments.strict import nearest, problem
 
 # A deadline counts only while the request itself has time left: then a node below gave up for a limit of its own.
@@ -19,9 +19,12 @@ def passable() -> Mapping[str, type[ServingError]]:
 
 
 def moves_on(error: ServingError, on: tuple[str, ...]) -> bool:
-    """Say whether *error* is, or is a kind of, one of the errors with the codes *on*."""
+    """Say whether *error* is, or is a kind of, one of the errors with the codes *on*.
+
+    Whoever may not ask a target has not asked it yet, nor has what may not leave for one, whatever *on* says.
+    """
     known = passable()
-    return any(_is(error, known[code]) for code in on if code in known)
+    return isinstance(error, StaysLocal | Withheld) or any(_is(error, known[code]) for code in on if code in known)
 
 
 def _is(error: ServingError, kind: type[ServingError]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from deployments.errors import ServingError
+from deployments.errors import ServingError, StaysLocal
 from deployments.graph.ask import ask
 from deployments.graph.wiring import Wiring
 from deployments.nodes.guard.spec import Check
@@ -24,7 +24,8 @@ async def breaks_policy(
     """Return whether the judge finds *text* unsafe; None where it gives no verdict in time, or none at all.
 
     ``unsafe`` at the beginning counts, as classifiers say it that name the rule behind it. What the judge takes is
-    hidden from the client and told to whoever counts.
+    hidden from the client and told to whoever counts. Raises StaysLocal where the judge may not be asked about this
+    tenant's texts and its verdict is needed.
     """
     asked = replace(context, deadline_s=min(context.deadline_s, wiring.clock() + check.wait))
     question = _QUESTION.format(policy=check.policy, whose=whose, text=text.replace("----------", "- - - - -"))
@@ -32,6 +33,10 @@ async def breaks_policy(
     try:
         with wiring.edge(name, judge):
             reply = await ask(wiring.node(judge), question, asked, max_tokens=_TOKENS, clock=wiring.clock)
+    except StaysLocal:
+        if check.without_verdict == "refuse":
+            raise  # to try again later would never help
+        return None
     except ServingError:
         return None
     wiring.took(name, reply.tokens, context)

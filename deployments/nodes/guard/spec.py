@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -109,6 +109,8 @@ class GuardSpec(KindSpec):
 
     An answer that has to be whole before it may go out is held, *hold* at most.
     """
+
+    looks_at_all: ClassVar[bool] = True
 
     guard: str = Field(min_length=1)
     input: tuple[Check, ...] = ()

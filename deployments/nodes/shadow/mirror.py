@@ -14,7 +14,7 @@ from deployments.nodes.record.form import filled_in
 from deployments.nodes.record.heard import Heard
 from deployments.nodes.shadow.compare import Agreement, Pair, embedded, exact, judged
 from deployments.nodes.shadow.spec import ShadowSpec
-from deployments.request import Context, Request, unheard, untold
+from deployments.request import Context, Request, unheard, unspent, untold
 from deployments.telemetry.records import CANCELLED, OK
 
 LOWEST = -1000
@@ -37,6 +37,7 @@ class Mirror:
             charged=False,
             chose=unheard,
             unseen=untold,
+            spent=unspent,
         )
         candidate, outcome = Heard(self.wiring.clock, text=True), CANCELLED
         agreement = Agreement(None, "")

@@ -12,7 +12,16 @@ from typing import Annotated
 import msgspec
 from pydantic import AfterValidator, Field, field_validator
 
-from deployments.errors import EngineFailed, FirstTokenTimeout, ServingError
+from deployments.errors import (
+    EngineFailed,
+    FirstTokenTimeout,
+    Invalid,
+    ServingError,
+    StaysLocal,
+    StoreUnavailable,
+    TooManyRequests,
+    Withheld,
+)
 from deployments.graph.breaker import Breaker, BreakerRule
 from deployments.graph.closing import closing
 from deployments.graph.features import Prompt
@@ -22,7 +31,8 @@ from deployments.graph.reading import Reading, read
 from deployments.graph.subject import Subject
 from deployments.graph.wiring import Wiring
 from deployments.quantities import Seconds
-from deployments.request import Context, Request
+from deployments.request import Context, Request, unspent, untold
+from deployments.standing import ALONE
 from deployments.strict import Strict, fail, not_empty, problem
 
 MOST_LABELS = 32
@@ -32,6 +42,8 @@ MOST_REMEMBERED = 4096
 READ_CHARS = 200
 LEARN_S = 30.0
 LEARN_AGAIN_S = 600.0
+# What comes of whose request it is says nothing of the model to others.
+_ITS_OWN = (Invalid, StaysLocal, StoreUnavailable, TooManyRequests, Withheld)
 _RULE = BreakerRule(consecutive=3, open=5.0, probes=1)
 
 Examples = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], AfterValidator(not_empty)]
@@ -87,7 +99,9 @@ class Classifier:
     async def labels(self, subject: Subject) -> Labels | None:
         """Return how the prompt scores, None where that is not known in time."""
         text = asked(subject.reading)
-        key = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).digest()
+        # Whoever learns at once what another has asked before would learn that it was asked.
+        known_to = f"{subject.context.standing.prefixes}\0{text}"
+        key = hashlib.blake2b(known_to.encode("utf-8", "replace"), digest_size=16).digest()
         known = self._learned.centroids
         if known is None or self._wiring.clock() - self._learned.at_s > LEARN_AGAIN_S:
             self._learn(subject.context)
@@ -109,9 +123,13 @@ class Classifier:
         return self._kept(key, labels) if known is self._learned.centroids else labels
 
     def _learn(self, context: Context) -> None:
-        """Begin to find out where the labels lie, unless that is under way; no request waits for it."""
+        """Begin to find out where the labels lie, unless that is under way; no request waits for it.
+
+        The examples are the operator's, so nobody is charged for them, and they stay with nobody.
+        """
         if not self._learned.learning:
-            learning = self._learn_centroids(replace(context, deadline_s=float("inf")))
+            nobodys = replace(context, charged=False, account=None, standing=ALONE, spent=unspent, unseen=untold)
+            learning = self._learn_centroids(replace(nobodys, deadline_s=float("inf")))
             self._learned.learning = self._wiring.background.start(learning, name=f"{self._name} learns its labels")
 
     async def _learn_centroids(self, context: Context) -> None:
@@ -144,6 +162,9 @@ class Classifier:
         try:
             with self._wiring.edge(self._name, self._spec.model):
                 vectors = await _embedded(self._wiring.node(self._spec.model), texts, own, limit_s)
+        except _ITS_OWN:
+            breaker.dropped(given)
+            return None
         except ServingError:
             breaker.failed(given, _RULE, clock())
             return None

@@ -150,6 +150,24 @@ def test_clients_do_not_choose_how_images_are_processed(option: str) -> None:
     assert refused("vision", {**user(image()), option: {"size": {"longest_edge": 10**6}}}).param == option
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {**image(), "uuid": "invoice-17"},
+        {"type": "image_url", "uuid": "invoice-17", "image_url": None},
+        {"type": "text", "text": "x", "uuid": "invoice-17", "image_url": None},
+        {"uuid": "invoice-17", "input_audio": None},
+        {"type": "tool_result", "content": [{"type": "image_url", "uuid": "invoice-17"}]},
+    ],
+)
+def test_a_clients_own_name_for_media_is_refused(part: dict[str, Any]) -> None:
+    """Whoever guessed another's would be shown theirs, or have theirs shown."""
+    error = refused("vision", user(part))
+    assert error.param is not None
+    assert error.param.startswith("messages[0].content[1]")
+    assert "uuid" in error.message
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (

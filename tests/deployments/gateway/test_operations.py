@@ -17,8 +17,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 
 from deployments.errors import Overloaded
-from deployments.gateway.readiness import judge, reachable
+from deployments.gateway.readiness import judge
 from deployments.gateway.settings import GatewaySettings
+from deployments.graph.reach import reachable
 from deployments.graph.spec import parse_graph
 from deployments.signals import FleetView, PoolState
 from deployments.telemetry.logs import LOGGER, configure

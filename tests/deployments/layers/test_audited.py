@@ -15,26 +15,26 @@ import pytest
 from deployments.audit.audit import Audit
 from deployments.audit.heard import Facts
 from deployments.audit.lines import Answered
+from deployments.cost.charge import Rate
+from deployments.cost.costs import Costs
 from deployments.errors import AuditUnavailable, EngineFailed, NoReplica
 from deployments.graph.node import Node
 from deployments.layers.audited import audited
+from deployments.remote.spec import Price
 from deployments.request import Frame, Request
 from tests.deployments.audit.keeping import auditing, checked, records
 from tests.deployments.scripted import Act, Hang, Scripted, chat, collect, compiled, context
 
 STREAM = chat("hi", stream=True)
 END = Frame(data=b"!", text="!", tokens=1, finish_reason="stop", prompt_tokens=3)
-FACTS = Facts(
-    key=lambda context: "k1",
-    version=lambda model: f"{model}@7",
-    cost=lambda model, prompt, completion: {"usd": prompt + completion},
-)
+FACTS = Facts(key=lambda context: "k1", version=lambda model: f"{model}@7")
+DEAR = Costs({"dense": Rate(price=Price(input_per_million=1e6, output_per_million=1e6))})
 
 
 @asynccontextmanager
 async def over(folder: Path, acts: list[Act], **options: Any) -> AsyncIterator[tuple[Node, Audit]]:
     async with auditing(folder, **options) as audit:
-        yield audited(lambda: audit, FACTS)(compiled({}, Scripted({"dense": acts}))["dense"]), audit
+        yield audited(lambda: audit, FACTS)(compiled({}, Scripted({"dense": acts}), costs=DEAR)["dense"]), audit
 
 
 def kept(folder: Path) -> list[Answered]:

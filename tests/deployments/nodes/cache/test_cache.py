@@ -19,7 +19,7 @@ from deployments.graph.node import Node
 from deployments.graph.spec import parse
 from deployments.graph.subject import Subject
 from deployments.nodes.cache import kind as cache
-from deployments.request import Context, Frame, Request
+from deployments.request import Context, Frame, Request, unspent
 from tests.deployments.leap import leap
 from tests.deployments.scripted import NOON, Act, Hang, Pause, Scripted, chat, collect, compiled, context
 
@@ -269,13 +269,15 @@ def test_a_stale_answer_is_given_while_a_new_one_is_made() -> None:
 
     async def run() -> list[str]:
         told = [note(await collect(cached, SAME, context()))]
-        told += [note(await collect(cached, SAME, later(61, deadline_s=100))) for _ in range(3)]
+        asked = later(61, deadline_s=100, spent=lambda _: None)
+        told += [note(await collect(cached, SAME, asked)) for _ in range(3)]
         await asyncio.sleep(2)
         return [*told, note(await collect(cached, SAME, later(62))), note(await collect(cached, SAME, later(999)))]
 
     assert leap(run()) == ["miss", "stale", "stale", "stale", "hit", "miss"]
     assert [one.charged for _, one in transport.seen] == [True, False, True]
     assert transport.seen[1][1].call_id == "r1.anew-c"
+    assert transport.seen[1][1].spent is unspent, "what nobody asked for is no cost of the one who got a kept answer"
 
 
 def test_a_new_answer_that_does_not_come_leaves_the_old_one() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -285,3 +285,26 @@ def test_every_listener_hears_which_arm_was_chosen() -> None:
 
     leap(run())
     assert heard == [("one", "s", "dense"), ("two", "s", "dense")]
+
+
+class Keyed:
+    """The account of one key, without limits."""
+
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    async def end(self) -> None:
+        """Nothing was held."""
+
+    async def over(self, model: str, request: Request, frames: AsyncGenerator[Frame]) -> AsyncGenerator[Frame]:
+        return frames
+
+
+def test_keys_of_a_tenant_pay_each_for_itself() -> None:
+    """What one began would be paid by it, and refused as it is: nobody else joins."""
+    asked = [(0.0, SAME, context(request_id=key + str(at), account=Keyed(key))) for at, key in enumerate("aba")]
+    transport, answers = played(SLOW, *asked)
+    assert opened(transport) == 2
+    assert [data(frames) for frames in answers] == [[b"a", b"b", b"c"]] * 3

@@ -10,13 +10,23 @@ import msgspec
 import pytest
 from pydantic import ValidationError
 
-from deployments.errors import NoReplica
+from deployments.errors import (
+    BudgetExhausted,
+    Invalid,
+    NoReplica,
+    RateLimited,
+    ServingError,
+    StaysLocal,
+    StoreUnavailable,
+    Withheld,
+)
 from deployments.graph.background import Background
 from deployments.graph.spec import parse, parse_graph
 from deployments.graph.subject import Subject
 from deployments.nodes.registry import KINDS
 from deployments.nodes.switch.classifier import LEARN_AGAIN_S, MOST_REMEMBERED
 from deployments.request import Context, Frame, Head, Request
+from deployments.standing import ALONE, Standing
 from tests.deployments.leap import leap
 from tests.deployments.scripted import chat, collect, compiled, context
 
@@ -296,5 +306,54 @@ def test_labels_are_learned_again_after_a_while() -> None:
         await asyncio.sleep(1)
         assert (await one.ask("wrong invoice")).path == ("s", "moe")
         assert [len(texts) for texts in one.pools.embedded] == [4, 1, 1, 4, 1]
+
+    leap(run())
+
+
+def test_what_one_tenant_asked_is_not_known_for_another() -> None:
+    """Or the time to its first token would say that it was asked."""
+
+    async def run() -> None:
+        one = Switched()
+        await one.learn()
+        calls = len(one.pools.embedded)
+        for prefixes in ("tenant a", "tenant a", "tenant b"):
+            await one.ask("wrong invoice", standing=Standing(prefixes=prefixes))
+        assert len(one.pools.embedded) == calls + 2
+
+    leap(run())
+
+
+@pytest.mark.parametrize("error", [StaysLocal, RateLimited, BudgetExhausted, Withheld, StoreUnavailable, Invalid])
+def test_what_one_tenant_may_not_ask_leaves_the_others_their_labels(error: type[ServingError]) -> None:
+    """However often it comes."""
+
+    async def run() -> None:
+        one = Switched()
+        await one.learn()
+        one.pools.fault = error("not for you")
+        for at in range(10):
+            assert (await one.ask(f"wrong invoice {at}")).path == ("s", "distilled")
+        one.pools.fault = None
+        assert (await one.ask("wrong invoice")).path == ("s", "moe")
+
+    leap(run())
+
+
+def test_the_operators_examples_are_charged_to_nobody() -> None:
+    """Nor do they stay with whoever happens to come first."""
+
+    async def run() -> None:
+        one, seen = Switched(), list[Context]()
+        stream = one.pools.stream
+
+        def watched(pool: str, request: Request, ctx: Context) -> AsyncGenerator[Frame]:
+            seen.extend([ctx] if pool == "embed" else [])
+            return stream(pool, request, ctx)
+
+        one.pools.stream = watched  # type: ignore[method-assign]
+        await one.ask("anything", standing=Standing(account="bank", prefixes="tenant bank", stays_local=True))
+        await asyncio.sleep(1)
+        assert [(ctx.charged, ctx.account, ctx.standing) for ctx in seen] == [(False, None, ALONE)]
 
     leap(run())

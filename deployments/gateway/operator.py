@@ -1,0 +1,58 @@
+"""Who may see and change how a gateway runs: the holder of the admin token, or of a key with the admin scope."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request as HttpRequest
+
+from deployments.errors import Forbidden, ServingError
+from deployments.gateway.admin_guard import admit
+from deployments.gateway.gateway import Gateway
+from deployments.gateway.identified import caller_of
+from deployments.gateway.settings import GatewaySettings
+
+HOLDER = "the holder of the admin token"
+
+
+def check_port(settings: GatewaySettings, http: HttpRequest) -> None:
+    """Raise Forbidden where the admin routes are served on another port than this one, or on none."""
+    if getattr(http.app.state, "for_operators", False):
+        return
+    if settings.admin.port is not None:
+        raise Forbidden("the admin routes are on a port of their own, which gateway.admin.port names")
+    if not settings.loopback:
+        raise Forbidden("the admin routes are not on a port that other machines reach: set gateway.admin.port")
+
+
+async def operator(gateway: Gateway, http: HttpRequest) -> str:
+    """Return who asks, for the log: tenant and key; raises Unauthorized or Forbidden where it is no operator.
+
+    The token opens where one is named. Where keys are known, one with the admin scope does too.
+    """
+    settings, named = gateway.live.settings, gateway.live.settings.admin.named
+    if gateway.live.door is None or named:
+        try:
+            await asyncio.to_thread(admit, http.headers.get("authorization"), settings.admin)
+        except ServingError:
+            if gateway.live.door is None:
+                raise
+        else:
+            return HOLDER
+    caller = await caller_of(gateway, http)
+    if caller is None or not caller.scopes.admin:
+        raise Forbidden("this needs a key with the admin scope")
+    return f"{caller.who.tenant}/{caller.who.key}"
+
+
+async def is_operator(gateway: Gateway, http: HttpRequest) -> bool:
+    """Say whether everything may be shown: to anybody where everybody may come in, else to operators."""
+    if gateway.live.door is None:
+        return True
+    if not (http.headers.get("authorization") or http.headers.get("x-api-key")):
+        return False
+    try:
+        await operator(gateway, http)
+    except ServingError:
+        return False
+    return True

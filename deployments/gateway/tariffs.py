@@ -1,0 +1,22 @@
+"""What the use of each model is counted at, by a gateway's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployments.gateway.rates import rates
+from deployments.gateway.settings import GatewaySettings
+from deployments.tenancy.accounting.tariff import Tariff
+
+
+def tariffs(settings: GatewaySettings) -> Mapping[str, Tariff]:
+    """Return the tariff of every pool and every remote model, which takes no device of ours."""
+    remote = {name for name, model in settings.models.items() if model.remote is not None}
+    return {
+        name: Tariff(
+            price=rate.price,
+            per_hour=rate.per_hour,
+            devices=0.0 if name in remote else rate.gpus or rate.cpus or 1.0,
+        )
+        for name, rate in rates(settings).items()
+    }
