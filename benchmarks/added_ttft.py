@@ -1,7 +1,8 @@
 """How much later the first token comes through Tercet than from plain uvicorn around the same engine.
 
-``python -m benchmarks.added_ttft PORT PORT PAIRS``: one stream, pairs of requests one after the other, who goes first
-changing from pair to pair; prints each pair's two times to the first token in milliseconds.
+``python -m benchmarks.added_ttft PORT PORT PAIRS KEY``: one stream, pairs of requests one after the other, who goes
+first changing from pair to pair; prints each pair's two times to the first token in milliseconds. The second server is
+shown the key, where there is one.
 """
 
 from __future__ import annotations
@@ -52,16 +53,16 @@ def summed_up(pairs: Sequence[tuple[float, float]]) -> AddedTtft:
     )
 
 
-def added_ttft(base_port: int, our_port: int, *, pairs: int) -> AddedTtft:
+def added_ttft(base_port: int, our_port: int, *, pairs: int, key: str = "") -> AddedTtft:
     """Measure in a process of its own, as every load is."""
-    command = [sys.executable, "-m", "benchmarks.added_ttft", str(base_port), str(our_port), str(pairs)]
+    command = [sys.executable, "-m", "benchmarks.added_ttft", str(base_port), str(our_port), str(pairs), key]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PAIRS_S, check=True, cwd=ROOT)
     return summed_up([(base, ours) for base, ours in json.loads(done.stdout)])
 
 
-def _pairs(base_port: int, our_port: int, count: int) -> list[tuple[float, float]]:
+def _pairs(base_port: int, our_port: int, count: int, key: str) -> list[tuple[float, float]]:
     bodies = Workload(model="dense", streams=1, answers=2 * count + 2, tokens=TOKENS).bodies()
-    sides = (Connection(base_port, []), Connection(our_port, []))
+    sides = (Connection(base_port, []), Connection(our_port, [], key))
     for side in sides:  # the first answer of a connection pays for the connection
         _ttft_ms(side, bodies.pop())
     taken = []
@@ -85,4 +86,5 @@ def _ttft_ms(connection: Connection, body: bytes) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(_pairs(*map(int, sys.argv[1:4]))))
+    first, second, pairs = map(int, sys.argv[1:4])
+    print(json.dumps(_pairs(first, second, pairs, sys.argv[4])))

@@ -32,8 +32,8 @@ _BUFFER = memoryview(bytearray(262_144))
 class Connection:
     """One client: sends its next request when the answer before it has ended; after a failure it sends no more."""
 
-    def __init__(self, port: int, bodies: Iterable[bytes]) -> None:
-        self._port = port
+    def __init__(self, port: int, bodies: Iterable[bytes], key: str = "") -> None:
+        self._port, self._shown = port, f"Authorization: Bearer {key}\r\n" if key else ""
         self._requests: list[bytes] = []
         for body in bodies:
             self.add(body)
@@ -47,7 +47,7 @@ class Connection:
 
     def add(self, body: bytes) -> None:
         """Have one more request to send."""
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n"
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n{self._shown}"
         kind = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self._requests.append(f"{head}{kind}".encode() + body)
 
@@ -108,7 +108,7 @@ def measured(port: int, workload: Workload) -> Figures:
     """Run *workload* once the parent says so, and return what was seen."""
     bodies = workload.bodies()
     each = workload.answers
-    connections = [Connection(port, bodies[at : at + each]) for at in range(0, len(bodies), each)]
+    connections = [Connection(port, bodies[at : at + each], workload.key) for at in range(0, len(bodies), each)]
     print("ready", flush=True)
     sys.stdin.readline()
     gc.disable()  # a collection in the middle would be seen as a gap

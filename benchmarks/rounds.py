@@ -97,7 +97,8 @@ def rounds(
 
 
 def _round(server: Server, points: Sequence[Point], turn: int) -> Iterator[tuple[Point, Figures]]:
-    measure(server, Workload(model=server.launch.model, streams=4, answers=1, tokens=8, seed=-1 - turn))
+    launch = server.launch
+    measure(server, Workload(model=launch.model, streams=4, answers=1, tokens=8, seed=-1 - turn, key=launch.key))
     for point in points:
         yield point, measure(server, _workload(server, point, turn))
 
@@ -116,7 +117,10 @@ def awake(server: Server) -> Iterator[Server]:
 
 def _workload(server: Server, point: Point, turn: int) -> Workload:
     seed = 1_000 * turn + point.streams
-    return Workload(model=server.launch.model, streams=point.streams, answers=point.answers, seed=seed)
+    launch = server.launch
+    return Workload(
+        model=launch.model, streams=point.streams, answers=point.answers, seed=seed, key=launch.key
+    )  # fmt: skip
 
 
 def _at_rest(engine: str, server: Server) -> Start:

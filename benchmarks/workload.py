@@ -16,7 +16,8 @@ _WORDS = (
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """A closed loop of ``streams`` clients; each sends ``answers`` requests one after the other over one connection.
 
-    Every answer is exactly ``tokens`` long. The same ``seed`` gives the same prompts to every contender.
+    Every answer is exactly ``tokens`` long. The same ``seed`` gives the same prompts to every contender. ``key`` is
+    shown with each request, where there is one.
     """
 
     model: str
@@ -25,6 +26,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int = 64
     seed: int = 0
     prompt_words: int = 32
+    key: str = ""
 
     def bodies(self) -> list[bytes]:
         """Render every request body, those of one stream next to each other."""

@@ -27,7 +27,10 @@ STOP_S = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How to start a contender. ``environment`` comes over this process's own; ``model`` is the name it serves."""
+    """How to start a contender. ``environment`` comes over this process's own; ``model`` is the name it serves.
+
+    ``key`` is what whoever asks it has to show, where it wants one.
+    """
 
     name: str
     command: Sequence[str]
@@ -35,6 +38,7 @@ class Launch:
     model: str
     environment: Mapping[str, str] = field(default_factory=dict)
     interrupt: signal.Signals = signal.SIGINT
+    key: str = field(default="", repr=False)
 
 
 class DidNotStartError(Exception):
@@ -124,10 +128,10 @@ class Server:
     def _answers(self) -> bool:
         body = {"model": self.launch.model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8,
                 "stream": True}  # fmt: skip
+        shown = {"authorization": f"Bearer {self.launch.key}"} if self.launch.key else {}
+        url = f"http://127.0.0.1:{self.launch.port}/v1/chat/completions"
         try:
-            with httpx.stream(
-                "POST", f"http://127.0.0.1:{self.launch.port}/v1/chat/completions", json=body, timeout=60
-            ) as answer:
+            with httpx.stream("POST", url, json=body, headers=shown, timeout=60) as answer:
                 return answer.status_code == HTTPStatus.OK and "[DONE]" in answer.read().decode()
         except httpx.HTTPError:
             return False

@@ -1,9 +1,10 @@
 """Random splits of labelled documents: does a stream give away anything that the whole text would not?
 
-    python -m benchmarks.pii.splits --splits 1000000 --seed 1
+    python -m benchmarks.pii.splits --splits 1000000 --seed 1 --keep
 
 Each split feeds one document to the scanner in frames cut at random places, from one cut to one at every character, and
-compares what comes out masked with the whole text masked. A leak is a character of a value that came out.
+compares what comes out masked with the whole text masked. A leak is a character of a value that came out. ``--keep``
+writes ``results/pii_splits.json``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
+import msgspec
+
 from benchmarks.pii.documents import Document, drawn, written
+from benchmarks.results import FOLDER
 from deployments.finding import Segment
 from deployments.pii.scanner import Scanner
 
@@ -67,9 +71,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--splits", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", action="store_true", help="write results/pii_splits.json")
     asked = parser.parse_args()
     tally = measured(asked.splits, asked.seed)
     print(f"{tally.splits} splits, {tally.values} values, {tally.leaks} leaks, {tally.took_s:.0f} s")
+    if asked.keep:
+        (FOLDER / "pii_splits.json").write_bytes(msgspec.json.format(msgspec.json.encode(tally), indent=1) + b"\n")
     raise SystemExit(tally.leaks > 0)
 
 
