@@ -44,6 +44,7 @@ from deployments.pool.replica import EngineReplica
 from deployments.pool.scaling_orders import ScalingOrders
 from deployments.pool.transport import ENGINE_DEPLOYMENT, PoolTransport, application_of
 from deployments.signals import FleetView
+from deployments.switching import switch_often
 from deployments.telemetry.logs import configure
 from deployments.telemetry.traces import from_environment
 
@@ -90,6 +91,7 @@ class GatewayReplica:
     async def __init__(self, state_dir: str) -> None:  # type: ignore[misc]  # Serve awaits it
         configure(sys.__stderr__ or sys.stderr)  # Serve puts a buffer of a thousand lines in place of sys.stderr
         collect_seldom()
+        switch_often()
         self._name = serve.get_replica_context().replica_id.unique_id
         self._state_dir = Path(state_dir)
         self._view, self._links = LastView(), Links()

@@ -14,7 +14,12 @@ from cluster.media_report import media
 from cluster.outline import outline
 from cluster.plan import GatewayPlan, Machine, Plan, PoolPlan
 from cluster.remote_report import remotes
+from cluster.tenants_report import tenants
 
+_OF_GATEWAYS = (
+    "graph", "default", "autoscale", "access", "tenants", "cost", "cache", "audit", "gateway.replicas",
+    "gateway.max_body", "gateway.request_timeout", "gateway.admin", "gateway.remote_hosts",
+)  # fmt: skip
 _COLUMNS = ("name", "family", "runtime", "source", "replicas", "one replica", "cores", "slots", "waiting", "drain")
 
 
@@ -40,6 +45,8 @@ def report(plan: Plan, nodes: Sequence[Machine], name: str, preload: Sequence[st
         yield from _section("remote models", remotes(plan.gateway.settings))
     yield from _section(f"graph, default {plan.gateway.settings['default']}", outline(plan.gateway.settings))
     yield from _section("gateway", _gateway(plan.gateway))
+    if plan.gateway.settings["tenants"]:
+        yield from _section("tenants", tenants(plan.gateway.settings))
     yield from _section("what a change restarts", _changes())
     if plan.notes:
         yield from _section(
@@ -110,10 +117,9 @@ def _gateway(gateway: GatewayPlan) -> Iterator[str]:
 
 def _changes() -> Iterator[str]:
     yield f"the engines of a pool: its {', '.join(dict.fromkeys(RESTARTING.values()))}"
-    in_place = f"nothing: a pool's {', '.join(IN_PLACE.values())};"
-    gateways = "graph, default, autoscale, gateway.replicas, gateway.max_body, gateway.request_timeout, gateway.admin"
-    yield from wrap(in_place, WIDTH, subsequent_indent=" " * 9)
-    yield f"         {gateways}"
+    in_place = f"nothing: a pool's {', '.join((*IN_PLACE.values(), 'price'))};"
+    for line in (in_place, f"         {', '.join(_OF_GATEWAYS)}"):
+        yield from wrap(line, WIDTH, subsequent_indent=" " * 9)
     yield "everything: gateway.host, gateway.port"
 
 

@@ -183,6 +183,9 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     seconds: float = 0
 
 
+Answer = Callable[[Request], AsyncGenerator[Frame]]
+
+
 class Account(Protocol):
     """What one request is charged to, by every branch of it that reaches a model.
 
@@ -199,9 +202,11 @@ class Account(Protocol):
         """Charge what was used, and give back the rest; a second time does nothing."""
         ...
 
-    async def over(self, model: str, request: Request, frames: AsyncGenerator[Frame]) -> AsyncGenerator[Frame]:
-        """Return *frames*, the answer of *model*, with what they use charged before each goes further.
+    async def over(self, model: str, request: Request, answer: Answer, *, blind: bool) -> AsyncGenerator[Frame]:
+        """Return the *answer* of *model* to *request*, with what it uses charged before each frame goes further.
 
-        Raises a ServingError, before anything is asked of the model, where there is no room for what it may come to.
+        An answer that is *blind* tells nothing of what it uses before its end: where that is bounded, so is what is
+        asked for. Raises a ServingError, before anything is asked of the model, where there is no room for what it may
+        come to.
         """
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cluster.parts import Parts
+from cluster.parts import Parts, mapping
 from cluster.problems import Loc, Problem, path_of
 
 _OWN_CURRENCY = "usd"
@@ -27,32 +27,28 @@ def _currencies(parts: Parts) -> set[str]:
     prices = [*(model.price for model in parts.models.values()), *(model.price for model in parts.remotes.values())]
     found = {price.currency for price in prices if price is not None}
     if any(model.price is None and model.cost_per_hour is not None for model in parts.models.values()):
-        found.add(str(_mapping(parts.raw.get("cost")).get("currency", _OWN_CURRENCY)))
+        found.add(str(mapping(parts.raw.get("cost")).get("currency", _OWN_CURRENCY)))
     return found
 
 
 def _of_cost(raw: Mapping[str, Any]) -> Iterator[Loc]:
     for loc, allotment in _allotments(raw):
-        budgets = _mapping(allotment).get("budgets")
+        budgets = mapping(allotment).get("budgets")
         for at, budget in enumerate(budgets if isinstance(budgets, list) else ()):
-            if _mapping(budget).get("cost") is not None:
+            if mapping(budget).get("cost") is not None:
                 yield (*loc, "budgets", at, "cost")
 
 
 def _allotments(raw: Mapping[str, Any]) -> Iterator[tuple[Loc, Any]]:
     """Yield what anybody may use, with its place."""
-    for model, allotment in _named(_mapping(raw.get("access")).get("models")):
+    for model, allotment in _named(mapping(raw.get("access")).get("models")):
         yield ("access", "models", model), allotment
     for name, tenant in _named(raw.get("tenants")):
         for field in ("limits", "each_key"):
-            yield ("tenants", name, field), _mapping(tenant).get(field)
-        for model, allotment in _named(_mapping(tenant).get("models")):
+            yield ("tenants", name, field), mapping(tenant).get(field)
+        for model, allotment in _named(mapping(tenant).get("models")):
             yield ("tenants", name, "models", model), allotment
 
 
 def _named(section: Any) -> Iterator[tuple[str, Any]]:
-    return ((name, value) for name, value in _mapping(section).items() if isinstance(name, str))
-
-
-def _mapping(value: Any) -> Mapping[Any, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return ((name, value) for name, value in mapping(section).items() if isinstance(name, str))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from cluster.parts import Parts
+from cluster.parts import Parts, mapping
 from cluster.problems import Problem, shown
 from deployments.remote.spec import is_loopback
 
 
 def exposed(parts: Parts) -> Iterator[Problem]:
     """Find an address that lets other machines in where nobody is asked who it is, and one for two."""
-    gateway = _mapping(parts.raw.get("gateway"))
+    gateway = mapping(parts.raw.get("gateway"))
     host = gateway.get("host")
     if parts.raw.get("access") is None and isinstance(host, str) and not is_loopback(host):
         rule = (
@@ -20,11 +19,7 @@ def exposed(parts: Parts) -> Iterator[Problem]:
             "`tenants`, or leave the host out for this machine alone, or say `access: {open: true}`"
         )
         yield Problem(path="gateway.host", message=rule, value=host)
-    port = _mapping(gateway.get("admin")).get("port")
+    port = mapping(gateway.get("admin")).get("port")
     if port is not None and port == gateway.get("port", 8000):
         rule = f"{shown(port)} is where clients are answered; choose another, or leave it out"
         yield Problem(path="gateway.admin.port", message=rule, value=port)
-
-
-def _mapping(value: Any) -> Mapping[Any, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -15,6 +15,7 @@ from cluster.parts import Parts
 from cluster.problems import Problem, path_of, shown
 from deployments.graph.kind import KindSpec
 from deployments.nodes.brown_out.spec import BrownOutSpec
+from deployments.nodes.cache.spec import CacheSpec
 from deployments.nodes.cascade.spec import CascadeSpec
 from deployments.nodes.ensemble.spec import EnsembleSpec
 from deployments.nodes.fallback.kind import FallbackSpec
@@ -25,9 +26,11 @@ from deployments.remote.spec import RemoteSpec
 
 _SHOWN = 5
 
-# Who answers in the end where the others refuse: what cannot be judged is the first's of an ensemble.
+# Who answers in the end where the others refuse: what cannot be judged is the first's of an ensemble, and what cannot
+# be compared is made.
 _WHATEVER_OTHERS_DO: Mapping[type[KindSpec], Callable[[Any], str]] = {
     BrownOutSpec: lambda node: node.brown_out,
+    CacheSpec: lambda node: node.cache,
     CascadeSpec: lambda node: node.cascade[-1].to,
     EnsembleSpec: lambda node: node.ensemble[0],
     ShadowSpec: lambda node: node.shadow,

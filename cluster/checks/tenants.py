@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from cluster.parts import Parts
+from cluster.parts import Parts, mapping
 from cluster.problems import Loc, Problem, path_of, shown
 from deployments.adapters import ALL, served_name
 from deployments.strict import nearest
@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 
 def unruly(parts: Parts) -> Iterator[Problem]:
     """Find what is wrong with tenants and with who may call, apart from their shape."""
-    access, tenants = _mapping(parts.raw.get("access")), parts.names("tenants")
+    access, tenants = mapping(parts.raw.get("access")), parts.names("tenants")
     if tenants and (parts.raw.get("access") is None or access.get("open") is True):
         rule = (
             "says who uses what, and nothing says who calls; add `access` with a store, as in {store: {sqlite: /path}}"
@@ -26,7 +26,7 @@ def unruly(parts: Parts) -> Iterator[Problem]:
         yield Problem(path="access", message="lets nobody in, since there are no tenants; add one under `tenants`")
     yield from _misnamed(tenants)
     for name in tenants:
-        section = _mapping(_mapping(parts.raw.get("tenants"))[name])
+        section = mapping(mapping(parts.raw.get("tenants"))[name])
         yield from _allowed(parts, name, section.get("allow"))
         yield from _models(parts, ("tenants", name, "models"), section.get("models"))
     yield from _models(parts, ("access", "models"), access.get("models"))
@@ -63,7 +63,7 @@ def _allowed(parts: Parts, tenant: str, allow: Any) -> Iterator[Problem]:
 
 def _models(parts: Parts, loc: Loc, models: Any) -> Iterator[Problem]:
     known = parts.names("models")
-    for name in _mapping(models):
+    for name in mapping(models):
         if isinstance(name, str) and name not in known:
             node = name in parts.names("graph")
             what = "is a graph node, and what is used of models is limited by model" if node else "is not a model"
@@ -74,7 +74,7 @@ def _models(parts: Parts, loc: Loc, models: Any) -> Iterator[Problem]:
 def _issuers(issuers: Any, tenants: Collection[str]) -> Iterator[Problem]:
     seen: set[str] = set()
     for at, issuer in enumerate(issuers if isinstance(issuers, list) else ()):
-        tenant, url = _mapping(issuer).get("tenant"), _mapping(issuer).get("issuer")
+        tenant, url = mapping(issuer).get("tenant"), mapping(issuer).get("issuer")
         if isinstance(tenant, str) and tenant not in tenants:
             rule = f"{shown(tenant)} is not a tenant; {nearest(tenant, tenants)}"
             yield Problem(path=path_of(("access", "issuers", at, "tenant")), message=rule, value=tenant)
@@ -82,7 +82,3 @@ def _issuers(issuers: Any, tenants: Collection[str]) -> Iterator[Problem]:
             rule = f"{shown(url)} is configured twice; keep one, for a token could be judged by either"
             yield Problem(path=path_of(("access", "issuers", at, "issuer")), message=rule, value=url)
         seen.update({url} if isinstance(url, str) else ())
-
-
-def _mapping(value: Any) -> Mapping[Any, Any]:
-    return value if isinstance(value, Mapping) else {}

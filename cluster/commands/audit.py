@@ -51,7 +51,7 @@ def _export(
     keys: Keys = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Also where the check finds something wrong.")] = False,
 ) -> None:
-    """Write the records as a table, one row a request, once they have been checked."""
+    """Write the records as a table, a row for each request and each act of an operator, once they have been checked."""
     if _checked(folder, keys or [], None).problems and not anyway:
         typer.echo("tercet audit export: nothing is written; --anyway writes what there is", err=True)
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 _NAME = re.compile(r"(\d{8}T\d{12}-[0-9a-f]{16})\.(\d{12})\.jsonl", re.ASCII)
+_STAMP = "%Y%m%dT%H%M%S%f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -26,8 +27,12 @@ class Part:
 
 def new_chain(now_s: float) -> str:
     """Return a name that sorts by time and that nobody else has."""
-    stamp = datetime.fromtimestamp(now_s, UTC).strftime("%Y%m%dT%H%M%S%f")
-    return f"{stamp}-{secrets.token_hex(8)}"
+    return f"{datetime.fromtimestamp(now_s, UTC).strftime(_STAMP)}-{secrets.token_hex(8)}"
+
+
+def began_s(chain: str) -> float:
+    """Return when a chain began by its name, in Unix time."""
+    return datetime.strptime(f"{chain.partition('-')[0]}+0000", f"{_STAMP}%z").timestamp()
 
 
 def parts(folder: Path) -> dict[str, list[Part]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from deployments.audit.chain import Chain
-from deployments.audit.files import AppendOnly, new_chain, parts
+from deployments.audit.files import AppendOnly, Part, began_s, new_chain, parts
 from deployments.audit.lines import Answered, Begin, Place, Record, Witness
 from deployments.audit.reading import last_place
 from deployments.audit.retention import retire
@@ -119,7 +119,7 @@ class Journal:
             at_s=now_s, chain=chain.name, gateway=self._writer.gateway, version=self._writer.version, key=key.public,
             after=self._before,
         )  # fmt: skip
-        self._seen = {}
+        self._seen = self._witnessed_before(now_s)
         records: list[Record] = [begin, *self._witnessed(now_s, chain.name)]
         file = AppendOnly(self._folder, chain.name, 1)
         try:
@@ -148,12 +148,27 @@ class Journal:
 
     def _witnessed(self, now_s: float, own: str) -> Sequence[Witness]:
         """Return how far the other chains have come since they were last looked at."""
-        last = [files[-1] for chain, files in parts(self._folder).items() if chain != own]
+        last = [part for part in self._last_parts() if part.chain != own]
         sizes = {part.path: part.path.stat().st_size for part in last}
         grown = [part for part in last if self._seen.get(part.path) != sizes[part.path]]
         self._seen = sizes
         places = map(last_place, grown)
         return [Witness(at_s=now_s, seen=place) for place in places if place is not None]
+
+    def _witnessed_before(self, now_s: float) -> dict[Path, int]:
+        """Return the sizes of files that were left before the last chain began, which has witnessed what it found.
+
+        Or each of a thousand commands would tell of all that were before it.
+        """
+        last = self._last_parts()
+        latest_s = max((began_s(part.chain) for part in last), default=now_s)
+        # What was left a moment ago is told once more: the last chain's beginning may have broken off.
+        until_s = min(latest_s, now_s - _LOOK_EVERY_S)
+        found = ((part.path, part.path.stat()) for part in last)
+        return {path: state.st_size for path, state in found if state.st_mtime < until_s}
+
+    def _last_parts(self) -> list[Part]:
+        return [files[-1] for files in parts(self._folder).values()]
 
 
 def _linked(chain: Chain, record: Record) -> bytes:

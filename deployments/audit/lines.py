@@ -78,7 +78,7 @@ class Answered(_Record, frozen=True, kw_only=True, omit_defaults=True, tag="answ
 
 
 class Administered(_Record, frozen=True, kw_only=True, omit_defaults=True, tag="admin"):
-    """One use of the admin routes by ``who`` may use them, and what of its answer is told in the log."""
+    """One attempt at the admin routes by ``who`` is known, be it refused, and what of its answer is told in the log."""
 
     request_id: str
     who: str

@@ -11,16 +11,17 @@ from typing import Any
 
 import msgspec
 
-from deployments.audit.lines import Answered
+from deployments.audit.lines import Administered, Answered
 from deployments.audit.reading import trail
 
 _ROWS = 10_000
 
 
 def export(folder: Path, to: Path, *, since_s: float = 0.0, until_s: float = float("inf")) -> int:
-    """Write every request that arrived from *since_s* until before *until_s* (Unix seconds), and return how many.
+    """Write every record of a time from *since_s* until before *until_s* (Unix seconds), and return how many.
 
-    The file is there once it is whole. What is no record is left out, and ``verify`` tells of it. Raises OSError.
+    Requests are of the kind ``answer``, what operators did of the kind ``admin``; each has its own columns. The file is
+    there once it is whole. What is no record is left out, and ``verify`` tells of it. Raises OSError.
     """
     # A hundred megabytes of libraries that only this needs.
     pyarrow: Any = import_module("pyarrow")
@@ -41,13 +42,20 @@ def export(folder: Path, to: Path, *, since_s: float = 0.0, until_s: float = flo
 
 def _rows(folder: Path, since_s: float, until_s: float) -> Iterator[dict[str, Any]]:
     for chain, line in trail(folder):
-        if isinstance(line.record, Answered) and since_s <= line.record.at_s < until_s:
-            yield {"chain": chain, "n": line.n, **_row(line.record)}
+        record = line.record
+        if isinstance(record, Answered | Administered) and since_s <= record.at_s < until_s:
+            row = _answer(record) if isinstance(record, Answered) else _admin(record)
+            yield {"chain": chain, "n": line.n, "at": int(record.at_s * 1_000_000), **row}
 
 
-def _row(record: Answered) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.structs.asdict(record)
-    told["at"] = int(told.pop("at_s") * 1_000_000)
+def _admin(record: Administered) -> dict[str, Any]:
+    told = [(name, value if isinstance(value, str) else msgspec.json.encode(value).decode())
+            for name, value in record.told.items()]  # fmt: skip
+    return {"kind": "admin", **msgspec.structs.asdict(record), "told": told}
+
+
+def _answer(record: Answered) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": "answer", **msgspec.structs.asdict(record)}
     for name in ("arms", "notes", "cost"):
         told[name] = list(told[name].items())
     told["path"] = list(told["path"])
@@ -64,5 +72,6 @@ def _schema(arrow: Any) -> Any:
         ("duration_s", real), ("ttft_s", real), ("model", text), ("version", text), ("replica", text),
         ("path", arrow.list_(text)), ("arms", words), ("notes", words), ("cost", sums), ("prompt_tokens", whole),
         ("completion_tokens", whole), ("unseen_tokens", whole), ("finish_reason", text), ("prompt_sha256", text),
-        ("text_sha256", text), ("sent_sha256", text), ("prompt", text), ("text", text),
+        ("text_sha256", text), ("sent_sha256", text), ("prompt", text), ("text", text), ("kind", text), ("who", text),
+        ("action", text), ("told", words),
     ])  # fmt: skip

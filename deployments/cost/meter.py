@@ -9,17 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from deployments.cost.seat import Account, Seat
 from deployments.cost.weights import USUAL, Weights
 
 # An engine that has work and takes no step for so long hangs; its time is not kept until it does.
 HUNG_S = 10.0
-
-
-class Account(Protocol):
-    """Whoever owes seconds."""
-
-    def add(self, seconds: float) -> None:
-        """Owe so many more."""
 
 
 class Sink(Protocol):
@@ -34,31 +28,6 @@ class Unheard:
 
     def idle(self, seconds: float) -> None:
         """Ignore them."""
-
-
-class Seat:
-    """One sequence in an engine; the sums are those from which on it owes its part."""
-
-    __slots__ = ("_at", "_fixed", "_kv", "_kv_later", "_kv_price", "account")
-
-    def __init__(self, account: Account) -> None:
-        self.account = account
-        self._kv = self._fixed = self._kv_price = self._kv_later = 0.0
-        self._at = 0
-
-    def mark(self, kv: float, at: int, fixed: float, kv_price: float, kv_later: float) -> None:
-        """Owe from here on, as one that attends to *kv* tokens in the next step and to one more in each after it."""
-        self._kv, self._at = kv, at
-        self._fixed, self._kv_price, self._kv_later = fixed, kv_price, kv_later
-
-    def kv(self, at: int) -> float:
-        """Return the tokens that it attends to in the step *at*."""
-        return self._kv + at - self._at
-
-    def owed(self, fixed: float, kv_price: float, kv_later: float) -> float:
-        """Return the seconds since the mark."""
-        since = (kv_price - self._kv_price) * (self._kv - self._at)
-        return fixed - self._fixed + since + kv_later - self._kv_later
 
 
 class Meter:

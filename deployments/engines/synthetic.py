@@ -10,7 +10,7 @@ from random import Random
 
 from deployments.adapters import served_name
 from deployments.cost.engine_costs import EngineCosts
-from deployments.cost.meter import Seat
+from deployments.cost.seat import Seat
 from deployments.engines.adapter_set import AdapterSet
 from deployments.engines.base import EngineInfo
 from deployments.engines.cache_salt import CacheSalts

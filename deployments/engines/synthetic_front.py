@@ -49,7 +49,7 @@ class Front:
         ending, written = stream.ending, stream.rendering
         if ending is None or not isinstance(written, ResponseAnswer) or stream.request.body.get("store") is False:
             return
-        self._kept.keep(written.id, f"{stream.ask.prompt}{ending.text}\n", written.whole(ending))
+        self._kept.keep(written.id, f"{stream.ask.prompt}{ending.text}\n", written.whole(ending), stream.owner)
 
     def _check_work(self, request: Request) -> None:
         if (request.endpoint in VECTORS) != self._pooling and request.endpoint != "tokenize":

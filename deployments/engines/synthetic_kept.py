@@ -11,16 +11,16 @@ BYTES = 16 * 2**20
 
 
 class Kept:
-    """Bodies by id, with the conversation up to their end; the oldest are forgotten first."""
+    """Bodies by id, with the conversation up to their end; the oldest of whoever keeps most are forgotten first."""
 
     def __init__(self) -> None:
         self._held: Bounded[tuple[str, bytes]] = Bounded(
             entries=ENTRIES, size=BYTES, weigh=lambda held: len(held[0]) + len(held[1])
         )
 
-    def keep(self, response_id: str, conversation: str, body: bytes) -> None:
-        """Keep one response."""
-        self._held[response_id] = conversation, body
+    def keep(self, response_id: str, conversation: str, body: bytes, owner: str = "") -> None:
+        """Keep one response of *owner*."""
+        self._held.keep(response_id, (conversation, body), owner)
 
     def before(self, request: Request) -> str:
         """Return what was said before *request*; raises NotFound where that is not known any more."""

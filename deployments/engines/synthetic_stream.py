@@ -8,7 +8,7 @@ from itertools import islice
 import msgspec
 
 from deployments.cost.bill import Bill
-from deployments.cost.meter import Seat
+from deployments.cost.seat import Seat
 from deployments.engines.outbox import Outbox
 from deployments.engines.rendering import Ending, Rendering, Usage
 from deployments.engines.synthetic_batch import Sequence
@@ -21,7 +21,7 @@ from deployments.request import STRIDE, Context, Frame, Head, Request
 class Stream:
     """One request inside a synthetic engine; all times are on the engine's monotonic clock, in seconds.
 
-    What it prefills is found again by those of the same ``salt``.
+    What it prefills is found again by those of the same ``salt``; what is kept of it is ``owner``'s.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Stream:
         self.sequence = Sequence(prompt_tokens=ask.prompt_tokens + begun, output_tokens=ask.output_tokens - begun)
         self.request, self.ask, self.rendering = request, ask, rendering
         self.salt: str | None = None
+        self.owner = context.standing.account
         self.bill: Bill | None = None
         self.seat: Seat | None = None
         self._named = head

@@ -53,9 +53,9 @@ class VllmResponses:
 
     def __init__(self, handler: OpenAIServingResponses) -> None:
         handler.enable_store = True
-        handler.response_store = Bounded(entries=STORED, size=STORED_BYTES, weigh=_response_bytes)
-        handler.msg_store = Bounded(entries=STORED, size=STORED_BYTES, weigh=_text_bytes)
-        handler.event_store = Bounded(entries=EVENT_STREAMS, size=EVENT_STREAMS, weigh=lambda _: 1)
+        handler.response_store = Bounded(entries=STORED, size=STORED_BYTES, weigh=_response_bytes, whose=_account)
+        handler.msg_store = Bounded(entries=STORED, size=STORED_BYTES, weigh=_text_bytes, whose=_account)
+        handler.event_store = Bounded(entries=EVENT_STREAMS, size=EVENT_STREAMS, weigh=lambda _: 1, whose=_account)
         handler.responses_background_stream_generator = self._background_events
         self._handler = handler
         self._accounts: dict[str, str] = {}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from deployments.cost.bill import Bill, Held
-from deployments.cost.meter import Account, Meter, Seat
+from deployments.cost.meter import Meter
+from deployments.cost.seat import Account, Seat
 
 
 class _Sequence:
@@ -32,6 +33,8 @@ class VllmShares:
         self._prefilling: dict[str, _Sequence] = {}
         self._held, self._part = Held(), 0.0
         self._gone: Bill | None = None
+        # Whose prompt the step under way may still read: whoever left within it owes that step too.
+        self._late: Bill | None = None
 
     def enter(self, request_id: str, prompt: int, bill: Bill) -> None:
         """Take in the sequence that vLLM knows as *request_id*, with so many prompt tokens."""
@@ -47,6 +50,7 @@ class VllmShares:
             # The first that waits is the one of whose prompt a part may be done.
             if next(iter(self._prefilling)) == request_id:
                 one.bill.add(self._claimed())
+                self._late = one.bill
             del self._prefilling[request_id]
             self._gone = one.bill
         self._meter.leave(one.seat, self._clock())
@@ -72,6 +76,7 @@ class VllmShares:
             ]
             more = details.num_ctx_requests > len(firsts)
             self._meter.step(self._clock(), self._prefilled(firsts, float(details.num_ctx_tokens), more=more))
+            self._late = None
         for output in told.outputs:
             if output.finish_reason is not None:
                 self._prefilling.pop(output.request_id, None)
@@ -93,7 +98,8 @@ class VllmShares:
             tokens -= taken
             found.append((one.bill, taken, taken * (told.num_cached_tokens + before + taken / 2)))
         if tokens > 0:
-            owner = self._held if more else firsts[-1][0].bill if firsts else self._gone or self._held
+            known = firsts[-1][0].bill if firsts else self._gone or self._held
+            owner = self._late or (self._held if more else known)
             found.append((owner, tokens, tokens * (self._part + tokens / 2)))
             self._part += tokens if owner is self._held else 0.0
         return found

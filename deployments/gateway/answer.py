@@ -101,6 +101,8 @@ class Answer:
         if outlet.started:
             await outlet.write(form.event(error, self._exchange.id), more=False)
             return
+        if self._context.account is not None:  # which knows the limit that refused, by now a model's
+            self._exchange.limits = self._context.account.headers
         response = error_response(error, form=form, request_id=self._exchange.id)
         response.headers.update(self._exchange.limits)
         self._exchange.status = response.status_code

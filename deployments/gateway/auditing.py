@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from deployments.audit.audit import Audit
     from deployments.audit.lines import Administered
 
+Keep = Callable[["Administered"], Awaitable[None]]
 # A request that is ended by its deadline has its record a moment later.
 _ENDING_S = 5.0
 _REFUSING = "refusing"
@@ -71,24 +73,32 @@ class Auditing:
 
         return audited(lambda: self._audit, Facts(version=settings.loaded, key=_key), self._clock)
 
-    def admit_operator(self) -> None:
-        """Let an operator act; raises AuditUnavailable where that could not be recorded and must be."""
-        if self._audit is not None:
-            self._audit.admit()
+    @contextmanager
+    def operating(self) -> Iterator[Keep]:
+        """Yield what keeps a record of what an operator did: the trail that there is now stays open for it.
 
-    async def administered(self, record: Administered) -> None:
-        """Keep a record of what an operator did; raises AuditUnavailable where it has to be kept and cannot."""
-        if self._audit is not None:
-            await self._audit.settled(self._audit.record(lambda: record, 0))
+        Raises AuditUnavailable where nothing could be recorded and must be, and so does what keeps a record.
+        """
+        audit = self._audit
+        if audit is None:
+            yield _unkept
+            return
+
+        async def keep(record: Administered) -> None:
+            await audit.settled(audit.record(lambda: record, 0))
+
+        audit.admit()
+        with audit.owing():
+            yield keep
 
     async def close(self) -> None:
-        """Write what waits, and sign it; every request has ended."""
+        """Write what waits, and sign it; every request has ended, or does so within a few seconds."""
         ending = dict(self._ending)
         for task in ending.values():
             task.cancel()
         await asyncio.gather(*ending.values(), return_exceptions=True)
         trails = [*ending] if self._audit is None else [*ending, self._audit]
-        await asyncio.gather(*(trail.close() for trail in trails))
+        await asyncio.gather(*(trail.retire(_ENDING_S) for trail in trails))
 
     def _doing(self) -> str:
         if self._audit is None:
@@ -112,6 +122,10 @@ class Auditing:
         from deployments.audit.journal import Writer  # noqa: PLC0415
 
         return Audit(folder, settings, Writer(gateway=self._gateway, version=versions()["version"]), meter=self._meter)
+
+
+async def _unkept(_: Administered) -> None:
+    """Keep nothing."""
 
 
 def _key(context: Context) -> str:

@@ -18,8 +18,10 @@ from deployments.graph.reach import reachable
 from deployments.request import Account, Endpoint, Request
 from deployments.tenancy.accounting.account import RequestAccount
 from deployments.tenancy.accounting.estimate import estimate
-from deployments.tenancy.gatekeeper import Gatekeeper, Refusal, no_access
+from deployments.tenancy.gatekeeper import Gatekeeper
 from deployments.tenancy.identity import Identity, Scopes
+from deployments.tenancy.limits.usage import NOTHING
+from deployments.tenancy.refused import Refusal, no_access
 
 # Whoever may have what they refer to has been found by its id.
 _KEPT = frozenset({"response", "response_cancel"})
@@ -139,12 +141,15 @@ class Caller:
 
     async def account(self, request: Request, live: Live, entrance: Entrance, exchange: Exchange) -> Account:
         """Hold what *request* may come to, and return the account; raises RateLimited or BudgetExhausted."""
-        granted = await self.gatekeeper.grant(self.who, estimate(request).usage, entrance.now_us())
+        now_us = entrance.now_us()
+        expected = estimate(request) if self.gatekeeper.limited(self.who, now_us) else None
+        granted = await self.gatekeeper.grant(self.who, expected.usage if expected else NOTHING, now_us)
         exchange.limits = granted.headers
         if isinstance(granted, Refusal):
             raise granted.error
         return RequestAccount(
-            self.gatekeeper, granted, live.prices, entrance.paces, entrance.now_us, entrance.settling
+            self.gatekeeper, granted, live.prices, entrance.paces, entrance.now_us, entrance.settling,
+            (request, expected) if expected else None,
         )  # fmt: skip
 
     def _shown(self, one: Mapping[str, Any], settings: GatewaySettings) -> dict[str, Any]:

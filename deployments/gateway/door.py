@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable
 from deployments.errors import Misconfigured, ServingError, StoreUnavailable
 from deployments.telemetry.logs import event
 from deployments.tenancy.assembly import Stores, gatekeeper_of, open_stores, pepper_of
-from deployments.tenancy.gatekeeper import RETRY_S, Gatekeeper, Overran, unheard
+from deployments.tenancy.gatekeeper import Gatekeeper
+from deployments.tenancy.refused import RETRY_S
 from deployments.tenancy.rights import Rights
+from deployments.tenancy.settling import Overran, unheard
 from deployments.tenancy.spec import AccessSpec
 from deployments.tenancy.stores.away import StoreAwayError
 
@@ -112,7 +114,7 @@ class Door:
             raise self._failed(error) from None
         # What tenants may do may have changed while the stores were being opened.
         self._gatekeeper.rights = self._rights
-        self._gatekeeper.overran = self._overran
+        self._gatekeeper.settling.overran = self._overran
         self._stores, self._failure, self._reason = stores, None, ""
 
     def _failed(self, error: StoreAwayError | Misconfigured) -> ServingError:

@@ -13,7 +13,7 @@ from deployments.gateway.settings import GatewaySettings
 from deployments.telemetry.logs import event
 from deployments.tenancy.accounting.paces import Paces
 from deployments.tenancy.assembly import rights_of
-from deployments.tenancy.gatekeeper import Overran, unheard
+from deployments.tenancy.settling import Overran, unheard
 
 TEND_S = 5.0
 _CLOSE_S = 5.0

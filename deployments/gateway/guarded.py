@@ -13,10 +13,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from deployments.audit.lines import Administered
-from deployments.errors import DeadlineExceeded, ServingError
+from deployments.errors import DeadlineExceeded, Forbidden, ServingError
+from deployments.gateway.auditing import Keep
 from deployments.gateway.body import read_json
 from deployments.gateway.gateway import Gateway
-from deployments.gateway.operator import check_port, operator
+from deployments.gateway.operator import NEEDED, asking, check_port
 from deployments.gateway.wire_errors import error_response
 from deployments.telemetry.logs import event
 
@@ -24,6 +25,8 @@ _READ_S = 30.0
 _MAX_BODY = 64 * 2**10
 
 Answered = Mapping[str, Any]
+Logged = Callable[[Answered], Mapping[str, Any]]
+Undo = Callable[[Answered], Awaitable[None]]
 
 
 def unlogged(_: Answered) -> Mapping[str, Any]:
@@ -35,19 +38,21 @@ def guarded(
     gateway: Gateway,
     action: str,
     run: Callable[[HttpRequest], Awaitable[Answered]],
-    logged: Callable[[Answered], Mapping[str, Any]] = unlogged,
+    logged: Logged = unlogged,
+    undo: Undo | None = None,
 ) -> Callable[[HttpRequest], Awaitable[Response]]:
     """Admit first, before anything of the body is read; every attempt is logged, what opens the route never.
 
-    What is done by somebody who may is part of the audit trail, where there is one.
+    What somebody does who is known, or is refused, is part of the audit trail, where there is one. What must be
+    recorded and cannot be is *undo*ne.
     """
 
     async def handle(http: HttpRequest) -> Response:
         try:
             check_port(gateway.live.settings, http)
-            who = await operator(gateway, http)
-            gateway.auditing.admit_operator()
-            answer = await _done(http, who)
+            who, may = await asking(gateway, http)
+            with gateway.auditing.operating() as keep:
+                answer = await _done(http, who, keep, may=may)
         except ServingError as error:
             event("admin", logging.WARNING, action=action, request_id=http.state.request_id, outcome=error.code)
             return error_response(error)
@@ -57,19 +62,31 @@ def guarded(
         event("admin", action=action, request_id=http.state.request_id, outcome="ok", who=who, **told)
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
-    async def _done(http: HttpRequest, who: str) -> Answered:
+    async def _done(http: HttpRequest, who: str, keep: Keep, *, may: bool) -> Answered:
         record = Administered(
             at_s=gateway.utc_now().timestamp(), request_id=http.state.request_id, who=who, action=action, outcome="ok"
         )
         try:
-            answer = await run(http)
-        except ServingError as error:
-            await gateway.auditing.administered(msgspec.structs.replace(record, outcome=error.code))
+            answer = await (run(http) if may else _refused())
+        except ClientDisconnect:  # who left before it had said what it wanted
             raise
-        await gateway.auditing.administered(msgspec.structs.replace(record, told=logged(answer)))
+        except Exception as error:
+            code = error.code if isinstance(error, ServingError) else ServingError.code
+            await keep(msgspec.structs.replace(record, outcome=code))
+            raise
+        try:
+            await keep(msgspec.structs.replace(record, told=logged(answer)))
+        except ServingError:
+            if undo is not None:
+                await undo(answer)
+            raise
         return answer
 
     return handle
+
+
+async def _refused() -> Answered:
+    raise Forbidden(NEEDED)
 
 
 async def admin_body(http: HttpRequest) -> dict[str, Any]:

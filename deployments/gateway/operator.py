@@ -13,6 +13,7 @@ from deployments.gateway.identified import caller_of
 from deployments.gateway.settings import GatewaySettings
 
 HOLDER = "the holder of the admin token"
+NEEDED = "this needs a key with the admin scope"
 
 
 def check_port(settings: GatewaySettings, http: HttpRequest) -> None:
@@ -26,7 +27,15 @@ def check_port(settings: GatewaySettings, http: HttpRequest) -> None:
 
 
 async def operator(gateway: Gateway, http: HttpRequest) -> str:
-    """Return who asks, for the log: tenant and key; raises Unauthorized or Forbidden where it is no operator.
+    """Return who asks, for the log: tenant and key; raises Unauthorized or Forbidden where it is no operator."""
+    who, may = await asking(gateway, http)
+    if not may:
+        raise Forbidden(NEEDED)
+    return who
+
+
+async def asking(gateway: Gateway, http: HttpRequest) -> tuple[str, bool]:
+    """Return who asks, and whether it is an operator; raises Unauthorized where nobody is known.
 
     The token opens where one is named. Where keys are known, one with the admin scope does too.
     """
@@ -38,11 +47,11 @@ async def operator(gateway: Gateway, http: HttpRequest) -> str:
             if gateway.live.door is None:
                 raise
         else:
-            return HOLDER
+            return HOLDER, True
     caller = await caller_of(gateway, http)
-    if caller is None or not caller.scopes.admin:
-        raise Forbidden("this needs a key with the admin scope")
-    return f"{caller.who.tenant}/{caller.who.key}"
+    if caller is None:
+        raise Forbidden(NEEDED)
+    return f"{caller.who.tenant}/{caller.who.key}", caller.scopes.admin
 
 
 async def is_operator(gateway: Gateway, http: HttpRequest) -> bool:

@@ -63,6 +63,7 @@ def _recorded(inner: Node, audit: Audit, facts: Facts, clock: Callable[[], float
                 raise
             except Exception:
                 taken.end(ServingError.code)
+                entry = _kept(audit, taken, facts)
                 raise
             finally:
                 if entry is None and taken.answered:

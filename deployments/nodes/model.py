@@ -28,9 +28,14 @@ class ModelNode:
         self._costs = costs or Costs()
         self._leaving = transport if isinstance(transport, Leaving) else None
 
+    @property
+    def _away(self) -> bool:
+        """Say whether the pool is another server's."""
+        return self._leaving is not None and self._leaving.leaves(self._pool)
+
     def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Stream the pool's answer."""
-        if context.standing.stays_local and self._leaving is not None and self._leaving.leaves(self._pool):
+        if context.standing.stays_local and self._away:
             return self._refused()
         if context.account is None or not context.charged:
             return self._answer(request, context)
@@ -43,7 +48,9 @@ class ModelNode:
 
     async def _charged(self, account: Account, request: Request, context: Context) -> AsyncGenerator[Frame]:
         # Outside of what counts the demand: who may not ask says nothing of the pool.
-        async with closing(await account.over(self._pool, request, self._answer(request, context))) as frames:
+        blind = self._away and not request.stream
+        answer = partial(self._answer, context=context)
+        async with closing(await account.over(self._pool, request, answer, blind=blind)) as frames:
             async for frame in frames:
                 yield frame
 

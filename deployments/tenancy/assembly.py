@@ -6,12 +6,12 @@ import os
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from deployments.errors import Misconfigured
 from deployments.remote.spec import KeyRef
 from deployments.tenancy.gatekeeper import Gatekeeper
-from deployments.tenancy.grant import Lease
 from deployments.tenancy.identification import Identification
 from deployments.tenancy.identity import Scopes
 from deployments.tenancy.keys.lookup import KeyLookup
@@ -19,13 +19,16 @@ from deployments.tenancy.keys.secret import LEAST_PEPPER_BYTES, MOST_PEPPER_BYTE
 from deployments.tenancy.keys.sqlite import SCHEMA as KEYS_SCHEMA
 from deployments.tenancy.keys.sqlite import SqliteKeys
 from deployments.tenancy.keys.store import KeyStore
+from deployments.tenancy.lease import Lease
 from deployments.tenancy.ledger.sqlite import SCHEMA as LEDGER_SCHEMA
 from deployments.tenancy.ledger.sqlite import SqliteLedger
 from deployments.tenancy.ledger.store import Ledger
-from deployments.tenancy.oidc.tokens import Tokens
 from deployments.tenancy.rights import Rights, TenantRights
 from deployments.tenancy.spec import AccessSpec, StoreSpec, TenantSpec
 from deployments.tenancy.stores.sqlite_file import SqliteFile
+
+if TYPE_CHECKING:
+    from deployments.tenancy.oidc.tokens import Tokens
 
 _MOST_BYTES = 16 * 1024
 
@@ -105,10 +108,10 @@ async def gatekeeper_of(
     """
     await stores.check()
     pepper = await pepper_of(access, stores.keys, environ)
-    tokens = Tokens(access.issuers)
+    tokens = _tokens(access)
     keys = KeyLookup(stores.keys, pepper, cached_s=access.keys.cache)
     gatekeeper = Gatekeeper(
-        Identification(keys, tokens if access.issuers else None),
+        Identification(keys, tokens),
         stores.ledger,
         rights,
         new_hold=lambda: uuid4().hex,
@@ -117,10 +120,20 @@ async def gatekeeper_of(
     )
 
     async def close() -> None:
-        await tokens.close()
+        if tokens is not None:
+            await tokens.close()
         await stores.close()
 
     return gatekeeper, close
+
+
+def _tokens(access: AccessSpec) -> Tokens | None:
+    if not access.issuers:
+        return None
+    # What checks signatures is loaded where somebody else's are taken.
+    from deployments.tenancy.oidc.tokens import Tokens  # noqa: PLC0415
+
+    return Tokens(access.issuers)
 
 
 def _tenant(spec: TenantSpec, nodes: Collection[str]) -> TenantRights:

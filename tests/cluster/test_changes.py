@@ -76,6 +76,21 @@ def test_what_things_cost_restarts_nothing():
     ]
 
 
+def test_who_may_call_restarts_nothing():
+    """Each tenant that changes is told, and what of it."""
+    access = {"store": {"sqlite": "/var/lib/tercet/accounts.sqlite"}}
+    narrow = {"limits": {"requests_per_minute": 3}}
+    before, after = {"acme": {}, "gone": {}, "same": narrow}, {"acme": narrow, "new": {}, "same": narrow}
+    old = document(models=TRIO, default="moe", access=access, tenants=before)
+    new = document(models=TRIO, default="moe", access={**access, "lease": "60s"}, tenants=after)
+    assert between(old, new) == [
+        ("access.lease: null -> 60", False),
+        ('tenants.acme.limits: null -> {"requests_per_minute": 3}', False),
+        ("tenants.gone: goes", False),
+        ("tenants.new: is new", False),
+    ]
+
+
 def test_an_address_restarts_everything():
     """The HTTP address is fixed when Serve starts."""
     found = between(document(), document(gateway={"port": 9000}))

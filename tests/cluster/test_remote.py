@@ -65,10 +65,10 @@ def test_slips_are_told_like_those_of_pools() -> None:
     assert complaints(slip) == [
         "models.cloud.concurrency: 0 is less than 1",
         "models.cloud.urll: is not a known key; did you mean url? known: concurrency, endpoints, family, key, "
-        "logprobs, media, model, price, redact, timeout, url",
+        "logprobs, media, model, price, redact, salt, timeout, url",
         "models.dense.max_waitng: is not a known key; did you mean max_waiting? known: adapters, "
-        "cost_per_hour, drain, engine, failover, family, max_waiting, media, price, priority, profile, replicas, resources, "
-        "runtime, slo, source, stands_in_for, synthetic",
+        "cost_per_hour, drain, engine, failover, family, max_waiting, media, price, priority, profile, replicas, "
+        "resources, runtime, slo, source, stands_in_for, synthetic",
     ]
 
 

@@ -129,3 +129,9 @@ def test_explain_says_who_would_refuse_the_tenant(tmp_path: Path) -> None:
         shown = CliRunner().invoke(app, ["explain", str(file), "--prompt", "hello", "--tenant", tenant])
         assert shown.exit_code == 0
         assert ("refuses bank, which stays local" in shown.output) is told
+
+
+def test_a_remote_model_of_vectors_refuses_nobody() -> None:
+    """A question that may not be compared is answered."""
+    graph = {"known": {"cache": "dense", "semantic": {"model": "cloud", "at_least": 0.9}}}
+    assert Residency(parse_graph(graph), {"cloud"}).sure("known")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.cluster.builders import complaints, document, model, planned
+from cluster.report import report
+from tests.cluster.builders import LAPTOP, complaints, document, model, planned
 from tests.cluster.test_resolve import TREES, settled
 
 STORE = {"store": {"sqlite": "/var/lib/tercet/accounts.sqlite"}}
@@ -40,6 +41,21 @@ def test_a_whole_section_is_planned() -> None:
     planned(WHOLE)
 
 
+def test_the_report_tells_what_each_tenant_may() -> None:
+    """One line a tenant."""
+    free = {"stay_local": True, "weight": 3, "limits": {"concurrent": 8, "budgets": [{"compute": "2h", "per": "day"}]}}
+    text = " ".join(
+        line.text.strip()
+        for line in report(planned({**WHOLE, "tenants": {**WHOLE["tenants"], "beta": free}}), LAPTOP, "x")
+    )
+    assert (
+        "tenants acme: may ask for auto, dense; at most 100,000 tokens a minute, a cost of 100 a month; each key at "
+        "most 60 requests a minute; of dense at most 1,000 calls a day "
+        "beta: may ask for everything; reaches no remote model; weight 3; at most 8 requests at once, 7,200 s of "
+        "devices a day" in text
+    )
+
+
 def tenant(**fields: Any) -> dict[str, Any]:
     return document(graph={"auto": {"fallback": ["dense"]}}, access=STORE, tenants={"acme": fields})
 
@@ -60,8 +76,8 @@ def tenant(**fields: Any) -> dict[str, Any]:
         ),
         (
             document(access={"open": True, **STORE}, tenants={"acme": {}}),
-            ['access: {"open": true, "store": {"sqlite": "/var/lib/tercet/account… is open and says who may call; leave '
-             "out `open`, or everything else",
+            ['access: {"open": true, "store": {"sqlite": "/var/lib/tercet/account… is open and says who may call; '
+             "leave out `open`, or everything else",
              "tenants: says who uses what, and nothing says who calls; add `access` with a store, "
              "as in {store: {sqlite: /path}}"],
         ),

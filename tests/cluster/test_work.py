@@ -62,3 +62,22 @@ def test_a_classifier_answers_nobody() -> None:
     assert complaints(switched("dense")) == [
         "graph.auto.classifier.model: auto needs vectors from dense; dense gives none"
     ]
+
+
+def test_a_semantic_cache_needs_vectors_to_compare_and_words_to_keep() -> None:
+    """The model of vectors answers nobody; a wrong one is told at its place, an unknown one too."""
+
+    def cached(by: str, target: str = "dense") -> dict[str, Any]:
+        graph = {"known": {"cache": target, "semantic": {"model": by, "at_least": 0.95}}}
+        return document(models=POOLS, graph=graph, default="dense")
+
+    planned(cached("embed"))
+    assert complaints(cached("dense")) == [
+        "graph.known.semantic.model: known needs vectors from dense; dense gives none"
+    ]
+    assert complaints(cached("embed", "embed")) == [
+        "graph.known.semantic: known needs text from embed; embed gives none"
+    ]
+    (unknown,) = complaints(cached("embd"))
+    assert unknown.startswith("graph.known.semantic.model: ")
+    assert "did you mean embed?" in unknown

@@ -286,6 +286,6 @@ async def test_the_mean_probability_can_be_set() -> None:
         built = await build_engine(spec, "m#1", lambda _: None)
         await built.start()
         answered = await frames(built, replace(chat(max_tokens=400, ignore_eos=True), judged=True))
-        means.append(answered[-1].logprob / answered[-1].tokens)
+        means.append(answered[-1].logprob / sum(frame.tokens for frame in answered))
         await built.stop()
     assert means == pytest.approx([math.log(0.95), math.log(0.4)], rel=0.15)

@@ -47,7 +47,7 @@ class Rewriting:
     ) -> None:
         self._surface = SURFACES.get(endpoint)
         self._stream = stream and self._surface is not None
-        self._writing, self._untouched = writing, untouched
+        self._writing, self._untouched, self._passes = writing, untouched, untouched is not never
         self._texts: dict[Key, _Text] = {}
         self._added = 0
         self._answered = False
@@ -60,7 +60,7 @@ class Rewriting:
         if frame.head is not None and not self._answered:
             self._texts, self._added, self._repeats = {}, 0, Repeats()
         self._answered = self._answered or answers(frame)
-        if not frame.data or (not self._added and not self._pending and self._untouched(frame.data)):
+        if not frame.data or (self._passes and not self._added and not self._pending and self._untouched(frame.data)):
             return frame
         if not self._stream:
             return self._whole(frame)
@@ -107,12 +107,13 @@ class Rewriting:
         value = read(content)
         pieces = list(self._surface.pieces(value)) if self._surface is not None else []
         held = {piece.key for piece in pieces}
-        over = [key for key in self._texts if self._ends(value, key)]
-        before = self._ended([key for key in over if key not in held], number=value.get("sequence_number", 0))
+        ends = {key: self._ends(value, key) for key in (*self._texts, *held - self._texts.keys())}
+        over = [key for key in self._texts if ends[key] and key not in held]
+        before = self._ended(over, number=value.get("sequence_number", 0)) if over else b""
         if pieces:
             same = True
             for piece in pieces:
-                same = self._spelled(piece, event, value, last=self._ends(value, piece.key)) and same
+                same = self._spelled(piece, event, value, last=ends[piece.key]) and same
         else:
             other = self._changed(value)
             same, value = other is value, other

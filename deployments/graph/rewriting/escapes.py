@@ -18,6 +18,12 @@ _MEANS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LONGEST = 6
 
 
+def meant(source: str) -> str:
+    """Return what JSON source says, with its marks; halves of a character that are alone are lost."""
+    text = _ESCAPE.sub(lambda escape: _said(escape[0]), source)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class _Read(NamedTuple):
     source: str
     text: str

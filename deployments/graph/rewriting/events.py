@@ -16,6 +16,9 @@ _WITHOUT_DATA = (b":", b"event:", b"id:", b"retry:")
 
 def events_of(data: bytes) -> Iterator[bytes]:
     """Yield the events and comments of a frame, each with the blank line behind it."""
+    if data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:  # most often it is a single one
+        yield data
+        return
     reader = Events()
     yield from reader.feed(data)
     if reader.rest:

@@ -52,11 +52,18 @@ def _choices(event: Event) -> Iterator[Event]:
 
 def _of_choices(event: Event) -> Iterator[Piece]:
     for choice in _choices(event):
-        at, delta = choice.get("index", 0), choice.get("delta")
-        if isinstance(choice.get("text"), str):
-            yield Piece((at, "text"), choice, "text")
-        if isinstance(delta, dict):
-            yield from (Piece((at, field), delta, field) for field in _SAID if isinstance(delta.get(field), str))
+        yield from _of_choice(choice)
+
+
+def _of_choice(choice: Event) -> Iterator[Piece]:
+    at, delta = choice.get("index", 0), choice.get("delta")
+    if isinstance(choice.get("text"), str):
+        yield Piece((at, "text"), choice, "text")
+    if isinstance(delta, dict):
+        for field in _SAID:
+            if isinstance(delta.get(field), str):
+                yield Piece((at, field), delta, field)
+        if "tool_calls" in delta or "function_call" in delta:
             yield from _of_calls(at, delta)
 
 
@@ -80,10 +87,12 @@ def _choice_ends(event: Event, key: Key) -> bool:
 
 def _goes_over(choice: Event, key: Key) -> bool:
     """Say whether the choice has gone over to another text, as from thoughts to words and from words to calls."""
-    return any(
-        piece.key != key and piece.key[0] == key[0] and piece.holder[piece.field]
-        for piece in _of_choices({"choices": [choice]})
-    ) and not any(piece.key == key for piece in _of_choices({"choices": [choice]}))
+    over = False
+    for piece in _of_choice(choice):
+        if piece.key == key:
+            return False
+        over = over or bool(piece.key[0] == key[0] and piece.holder[piece.field])
+    return over
 
 
 def _choice_spelled(event: Event, key: Key, text: str) -> Event:

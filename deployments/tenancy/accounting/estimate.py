@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deployments.graph.features import read_prompt
-from deployments.graph.limits import DEFAULTS, FIELDS, limit_of
+from deployments.graph.limits import DEFAULTS, FIELDS, limit_of, limited
 from deployments.graph.tokens import estimate_tokens
 from deployments.request import Endpoint, Request
 from deployments.tenancy.accounting.prompt_bound import prompt_bound
@@ -15,6 +15,8 @@ from deployments.tenancy.limits.usage import Usage
 
 # What is held for an answer whose client sets no limit; a longer one has more held for it as it grows.
 USUAL_TOKENS = 512
+# What an answer may come to, and is asked to, that has a budget, no limit, and nobody who tells of it before its end.
+WHOLE_TOKENS = 4096
 # Only these have a model work.
 METERED: frozenset[Endpoint] = frozenset({*FIELDS, "embeddings", "score", "rerank"})
 # What a rate reckons with beyond the estimate; one that was too low is paid for by those who come after.
@@ -27,13 +29,15 @@ _TOOLS = ("tools", "functions")
 class Estimate:
     """Tokens of the prompt, about and at most, and of the completion at most.
 
-    ``spare`` is what of the most hardly any prompt comes to: budgets hold it, rates do not.
+    ``spare`` is what of the most hardly any prompt comes to: budgets hold it, rates do not. ``added`` is what of the
+    prompt no body tells of.
     """
 
     prompt: int = 0
     prompt_most: int = 0
     completion: int = 0
     spare: int = 0
+    added: int = 0
 
     @property
     def most(self) -> int:
@@ -44,6 +48,11 @@ class Estimate:
     def usage(self) -> Usage:
         """Return what to hold in tokens before it is known which model answers."""
         return Usage(tokens=self.most, spare=self.spare)
+
+    def rewritten(self, times: float, added: int = 0) -> Estimate:
+        """Return the estimate of a prompt that may come to so many *times* as much before so much is *added* to it."""
+        more = math.ceil((times - 1) * self.prompt_most) + added
+        return replace(self, prompt_most=self.prompt_most + more, spare=self.spare + more, added=added)
 
 
 def estimate(request: Request) -> Estimate:
@@ -60,6 +69,20 @@ def estimate(request: Request) -> Estimate:
         spare=most - likely,
         completion=_completion(request) if request.endpoint in FIELDS else 0,
     )
+
+
+def unlimited(request: Request) -> bool:
+    """Say whether nothing but the model's context bounds the answer."""
+    return request.endpoint in FIELDS and request.endpoint not in DEFAULTS and limit_of(request) is None
+
+
+def bounded(request: Request) -> tuple[Request, Estimate]:
+    """Return *request* with a limit where it has none, and its estimate: more than is usual no rate reckons with."""
+    if not unlimited(request):
+        return request, estimate(request)
+    usual, asked = estimate(request), limited(request, WHOLE_TOKENS)
+    most = estimate(asked)
+    return asked, replace(most, spare=most.spare + most.completion - usual.completion)
 
 
 def _completion(request: Request) -> int:

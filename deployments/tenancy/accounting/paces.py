@@ -22,8 +22,15 @@ class Pace:
         """Return what so many tokens take."""
         return self.prompt * prompt_tokens + self.completion * completion_tokens
 
+    def times(self, spread: float) -> Pace:
+        """Return one so many times as slow."""
+        return Pace(prompt=self.prompt * spread, completion=self.completion * spread)
+
 
 INSTANT = Pace()
+# How far answers lie apart is forgotten slowly: an engine that is shared by many does a token in a tenth of the time
+# that it takes when it is alone, and either lasts for a while.
+_SPREAD_KEPT = 0.98
 # Of a model that has not answered: slower than replicas that are of any use, so that a budget holds from the first on.
 CAUTIOUS = Pace(prompt=0.002, completion=0.02)
 
@@ -38,6 +45,7 @@ class _Answers:
     read_off: float = 0.0
     written_off: float = 0.0
     pace: Pace = field(default=CAUTIOUS)
+    most: Pace = field(default=CAUTIOUS)
 
     def add(self, seconds: float, prompt: int, completion: int) -> None:
         off_s = seconds - CAUTIOUS.seconds(prompt, completion)
@@ -46,7 +54,11 @@ class _Answers:
         self.written = _KEPT * self.written + completion * completion
         self.read_off = _KEPT * self.read_off + prompt * off_s
         self.written_off = _KEPT * self.written_off + completion * off_s
+        held_s = self.most.seconds(prompt, completion)
         self.pace = self._fitted()
+        usual_s = self.pace.seconds(prompt, completion)
+        if usual_s > 0:
+            self.most = self.pace.times(max(1.0, seconds / usual_s, 1.0 + (held_s / usual_s - 1.0) * _SPREAD_KEPT))
 
     def _fitted(self) -> Pace:
         """Return the pace of least squares, towards what is presumed (Hoerl and Kennard 1970); none is negative."""
@@ -64,15 +76,31 @@ class _Answers:
 
 
 class Paces:
-    """Knows the pace of each model; a cautious one of a model that has not answered yet."""
+    """Knows the pace of each model, a cautious one of a model that has not answered yet, and what its template adds."""
 
     def __init__(self) -> None:
         self._answers: dict[str, _Answers] = {}
+        self._beyond: dict[str, int] = {}
 
     def of(self, model: str) -> Pace:
         """Return how long tokens take."""
         known = self._answers.get(model)
         return CAUTIOUS if known is None else known.pace
+
+    def most(self, model: str) -> Pace:
+        """Return how long tokens may take: as long as the slowest of late."""
+        known = self._answers.get(model)
+        return CAUTIOUS if known is None else known.most
+
+    def beyond(self, model: str) -> int:
+        """Return by how many tokens its prompts have been longer than anything in a body lets expect."""
+        return self._beyond.get(model, 0)
+
+    def read(self, model: str, prompt: int, most: int) -> None:
+        """Take note that a prompt had so many tokens where *most* were expected."""
+        kept = int(self.beyond(model) * _SPREAD_KEPT)
+        if kept or prompt > most:
+            self._beyond[model] = max(prompt - most, kept)
 
     def learn(self, model: str, seconds: float, prompt: int, completion: int) -> None:
         """Take note of an answer, of so many tokens."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from deployments.request import Endpoint, Request
 
-# What a chat template writes around a conversation, and what more it writes where there are tools.
+# What a chat template writes around a conversation, and what more it writes where there are tools. A longer one shows
+# with its first answer, and is reckoned with from then on.
 _FRAMED: frozenset[Endpoint] = frozenset({"chat", "messages", "responses"})
 _FRAME_TOKENS, _TOOLS_TOKENS = 64, 512
 # Around a bare prompt, a pair that is compared, and a name with its value where a template writes JSON.

@@ -41,7 +41,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
         return "expired" if self.expires_s is not None and self.expires_s <= now_s else "active"
 
     def identity(self) -> Identity:
-        """Return who holds it."""
+        """Return who holds it; raises ValueError where its limits are written as no version until this one has them."""
         models = None if self.models is None else frozenset(self.models)
         nodes = None if self.nodes is None else frozenset(self.nodes)
         return Identity(

@@ -1,16 +1,16 @@
 """The steps of a ledger over the books that hold it: each one reads what it needs, decides, and writes all or nothing.
 
-Whoever calls these makes a step atomic. ``ledger.lua`` has the same steps for Redis.
+Whoever calls these makes a step atomic. ``posting.lua`` has the same steps for Redis.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
 
 import msgspec
 
 from deployments.tenancy.ledger import rules
+from deployments.tenancy.ledger.books import Books, Hold, Part
 from deployments.tenancy.ledger.lines import (
     Balance,
     Granted,
@@ -20,46 +20,10 @@ from deployments.tenancy.ledger.lines import (
     Rate,
     Refused,
     Settled,
-    Statement,
     distinct,
 )
 from deployments.tenancy.ledger.rules import Flow
 from deployments.tenancy.ledger.store import DUE_AT_ONCE, LAPSED_US, SETTLED_US
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One line of a hold, and where it is a rate's, what it put into the bucket."""
-
-    line: Line
-    flow: Flow = Flow()
-
-
-class Hold(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """What one request holds; at *due_us* an open one lapses, and one that is over is forgotten."""
-
-    state: Literal["open", "lapsed", "settled"]
-    due_us: int
-    parts: tuple[Part, ...] = ()
-
-
-class Books(Protocol):
-    """Where accounts and holds are written; an account that nobody wrote is empty."""
-
-    def quota(self, account: str) -> Statement: ...
-
-    def put_quota(self, account: str, state: Statement, until_us: int | None) -> None: ...
-
-    def rate(self, account: str) -> int: ...
-
-    def put_rate(self, account: str, empty_us: int) -> None: ...
-
-    def hold(self, name: str) -> Hold | None: ...
-
-    def put_hold(self, name: str, hold: Hold) -> None: ...
-
-    def forget(self, name: str) -> None: ...
-
-    def due(self, now_us: int, most: int) -> Sequence[str]: ...
 
 
 def reserve(books: Books, name: str, lines: Sequence[Line], now_us: int, lease_us: int) -> Granted | Refused | Lost:

@@ -1,4 +1,4 @@
-"""The ledger in Redis: every step is one run of ``ledger.lua``, and gateways of all machines share it.
+"""The ledger in Redis: every step is one run of ``posting.lua``, and gateways of all machines share it.
 
 What Redis loses, the ledger loses: give the server ``appendonly yes`` and ``maxmemory-policy noeviction``.
 """
@@ -26,7 +26,8 @@ from deployments.tenancy.ledger.lines import (
 from deployments.tenancy.ledger.store import ALL_DUE, DUE_AT_ONCE, KEPT_US, LAPSED_US, SETTLED_US
 from deployments.tenancy.stores.redis_server import RedisServer
 
-_SCRIPT = Path(__file__).with_name("ledger.lua")
+# One script: each part knows what those before it define.
+_PARTS = [Path(__file__).with_name(name) for name in ("books.lua", "rules.lua", "posting.lua")]
 
 
 class RedisLedger:
@@ -35,7 +36,7 @@ class RedisLedger:
     def __init__(self, server: RedisServer) -> None:
         self._server = server
         self._due = server.key("ledger")
-        self._script = server.script(_SCRIPT)
+        self._script = server.script(*_PARTS)
 
     async def reserve(self, hold: str, lines: Sequence[Line], now_us: int, lease_us: int) -> Granted | Refused | Lost:
         """Hold every line, or none."""

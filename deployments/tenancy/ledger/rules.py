@@ -1,4 +1,4 @@
-"""The arithmetic of accounts, as functions of what they hold and the time; ``ledger.lua`` has the same for Redis."""
+"""The arithmetic of accounts, as functions of what they hold and the time; ``rules.lua`` has the same for Redis."""
 
 from __future__ import annotations
 

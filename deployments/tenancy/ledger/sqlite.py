@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from deployments.tenancy.ledger import posting
+from deployments.tenancy.ledger.books import Hold
 from deployments.tenancy.ledger.lines import MINUTE_US, Granted, Line, Lost, Refused, Settled, Statement
-from deployments.tenancy.ledger.posting import Hold
 from deployments.tenancy.ledger.store import ALL_DUE, DUE_AT_ONCE, KEPT_US
 from deployments.tenancy.stores.sqlite_file import SqliteFile
 

@@ -53,9 +53,7 @@ class Claim:
         return 0 if self.counts == "place" else int(getattr(usage, self.counts))
 
 
-def claims(
-    whose: str, allotment: Allotment, now_us: int, model: str = "", *, shared: bool = False
-) -> Iterator[Claim]:
+def claims(whose: str, allotment: Allotment, now_us: int, model: str = "", *, shared: bool = False) -> Iterator[Claim]:
     """Yield what *allotment* has a request of *whose* claim; times are Unix time in microseconds."""
     line = Quota(account="", amount=0, limit=0)
     blank = Claim(whose=whose, kind="budget", counts="call", line=line, model=model, shared=shared)

@@ -1,9 +1,14 @@
-"""What tokens cost, in millionths of the currency."""
+"""What tokens and time cost, in millionths of the currency."""
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
+
+from deployments.tenancy.limits.usage import MICRO
+
+_HOUR_S = 3600
 
 
 def cost_of(tokens: int, per_million: float) -> int:
@@ -12,4 +17,15 @@ def cost_of(tokens: int, per_million: float) -> int:
     A price for a million tokens in the currency is the price of one token in millionths of it. It is taken as it was
     written: 0.1 is a tenth, which no binary fraction is.
     """
-    return math.ceil(tokens * Fraction(repr(per_million)))
+    return math.ceil(tokens * _written(per_million))
+
+
+def cost_of_time(seconds: float, per_hour: float) -> int:
+    """Return the price of *seconds* at so much *per_hour*, rounded up."""
+    return math.ceil(Fraction(seconds) * _written(per_hour) * MICRO / _HOUR_S)
+
+
+@lru_cache(maxsize=1024)
+def _written(price: float) -> Fraction:
+    """Return a price as it was written; there are few, and every frame of an answer asks."""
+    return Fraction(repr(price))

@@ -49,9 +49,9 @@ class RedisServer:
         """Return the name of a key."""
         return ":".join((self._prefix, *parts))
 
-    def script(self, file: Path) -> AsyncScript:
-        """Return the Lua script in *file*, which the server is given once."""
-        return self._client.register_script(file.read_text(encoding="utf-8"))
+    def script(self, *files: Path) -> AsyncScript:
+        """Return the Lua script that *files* make together, which the server is given once."""
+        return self._client.register_script("\n".join(file.read_text(encoding="utf-8") for file in files))
 
     async def run(self, script: AsyncScript, keys: Sequence[str], arguments: Sequence[str | bytes]) -> Any:
         """Return what *script* answers."""

@@ -7,19 +7,18 @@ import contextlib
 import queue
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from deployments.tenancy.stores.away import StoreAwayError
+from deployments.tenancy.stores.sqlite_connection import SqliteConnection
 
 Result = TypeVar("Result")
 # As many calls share a transaction, and so one write to the disk; more would make other processes wait too long.
 TOGETHER = 64
 WAITING = 50_000
-_AGAIN_S = 0.005
 
 
 @dataclass(slots=True)
@@ -43,12 +42,10 @@ class SqliteFile:
     """
 
     def __init__(self, path: Path, schema: Sequence[str], *, power_safe: bool = False, within_s: float = 2.0) -> None:
-        self._path, self._schema, self._within_s = path, tuple(schema), within_s
-        self._synchronous = "FULL" if power_safe else "NORMAL"
+        self._path, self._within_s = path, within_s
+        self._file = SqliteConnection(path, schema, power_safe=power_safe, within_s=within_s)
         self._calls: queue.Queue[_Call | None] = queue.Queue(WAITING)
         self._thread: threading.Thread | None = None
-        self._connection: sqlite3.Connection | None = None
-        self._opened: tuple[int, int] | None = None
 
     async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Return what *work* does with the connection, once that is committed."""
@@ -85,7 +82,7 @@ class SqliteFile:
             self._commit([call for call in calls if not call.given_up])
             if last:
                 break
-        self._disconnect()
+        self._file.close()
 
     def _waiting(self, first: _Call) -> tuple[list[_Call], bool]:
         """Return the calls of one transaction, and whether the end stood behind them."""
@@ -101,15 +98,22 @@ class SqliteFile:
         return calls, False
 
     def _commit(self, calls: list[_Call]) -> None:
+        begun = False
         try:
-            connection = self._connected()
+            connection = self._file.opened()
             connection.execute("BEGIN IMMEDIATE")
+            begun = True
             for call in calls:
                 _attempt(connection, call)
             connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
-            # A file that was taken away, a full disk: nothing of this was written, and the next call opens it anew.
-            self._disconnect()
+            # A file that was taken away, a full disk: nothing of this was written.
+            self._file.roll_back()
+            if begun and len(calls) > 1:
+                # What only reads needs no room on the disk: it must not fail with what writes.
+                for call in calls:
+                    self._commit([call])
+                return
             for call in calls:
                 call.error = StoreAwayError(f"{self._path}: {error}")
         for loop in {call.loop for call in calls}:
@@ -117,48 +121,10 @@ class SqliteFile:
             with contextlib.suppress(RuntimeError):  # a loop that is closed waits for nothing
                 loop.call_soon_threadsafe(_answer, answered)
 
-    def _connected(self) -> sqlite3.Connection:
-        if self._opened is None:
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            self._path.touch(mode=0o600)
-        # A file that went away must not come back empty: what was spent would be forgotten.
-        found = self._path.stat()
-        if self._connection is None or self._opened != (found.st_dev, found.st_ino):
-            self._disconnect()
-            self._connection = self._connect()
-            self._opened = (found.st_dev, found.st_ino)
-        return self._connection
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=self._within_s / 2, isolation_level=None)
-        self._keep_journal(connection)
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        for statement in self._schema:
-            connection.execute(statement)
-        return connection
-
-    def _keep_journal(self, connection: sqlite3.Connection) -> None:
-        """Have a write-ahead log; where others turn a new file to it at the same time, SQLite itself does not wait."""
-        until_s = time.monotonic() + self._within_s / 2
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:
-                if time.monotonic() > until_s:
-                    raise
-                time.sleep(_AGAIN_S)
-            else:
-                return
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
-
 
 def _attempt(connection: sqlite3.Connection, call: _Call) -> None:
     """Do one piece of work; where it fails by itself, the others stay."""
+    call.error = None
     connection.execute("SAVEPOINT one")
     try:
         call.result = call.work(connection)

@@ -14,9 +14,9 @@ from cluster.cli import app
 from deployments.audit.lines import Administered
 from deployments.errors import Unauthorized
 from deployments.tenancy.assembly import gatekeeper_of, open_stores, rights_of
-from deployments.tenancy.gatekeeper import Refusal
 from deployments.tenancy.identity import Identity
 from deployments.tenancy.ledger.lines import Quota
+from deployments.tenancy.refused import Refusal
 from deployments.tenancy.spec import AccessSpec, StoreSpec, TenantSpec
 from tests.deployments.audit.keeping import checked, records
 
@@ -147,6 +147,16 @@ def test_what_is_done_is_part_of_the_audit_trail(tmp_path: Path) -> None:
     assert key.split("_")[2] not in "".join(path.read_text() for path in folder.iterdir() if path.suffix == ".jsonl")
 
 
+def test_a_key_that_cannot_be_recorded_opens_nothing(tmp_path: Path) -> None:
+    """It is not shown either."""
+    (tmp_path / "audit").write_text("no folder")
+    audit = {"enabled": True, "folder": str(tmp_path / "audit")}
+    code, told = run("create", document(tmp_path, audit=audit), "--tenant", "acme")
+    assert (code, told) == (1, "tercet keys: what is generated here must be recorded, and cannot be")
+    (one,) = json.loads(run("list", document(tmp_path), "--json")[1])
+    assert one["state"] == "revoked"
+
+
 def test_a_key_for_one_model_opens_no_node(tmp_path: Path) -> None:
     """A node leads to other models; a key for a node opens no model by itself."""
     file = document(tmp_path, graph={"auto": {"fallback": ["dense"]}})
@@ -194,4 +204,5 @@ def test_what_is_left_of_budgets_is_told(tmp_path: Path) -> None:
     ]  # fmt: skip
     _, shown = run("budgets", file, "--tenant", "acme")
     assert "tenant acme  tokens ever  used 100  held 0  left 0  limit 100  overrun 20" in shown
+    assert "cost ever  used 0  held 0  left 2.5  limit 2.5  overrun 0" in shown
     assert run("budgets", file, "--tenant", "acm")[0] == 2

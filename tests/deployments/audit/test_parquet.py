@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.audit.lines import Administered
 from deployments.audit.parquet import export
 from tests.deployments.audit.keeping import NOON_S, answered, journal
 
@@ -13,7 +14,7 @@ parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installe
 
 
 def test_every_field_is_a_column(tmp_path: Path) -> None:
-    """Requests alone, in their order, with what they were."""
+    """Requests in their order, with what they were."""
     kept = journal(tmp_path / "audit")
     kept.append([
         answered("r0", path=("auto", "dense"), notes={"guard": "pass"}, cost={"usd": 0.25}, prompt={"a": [1]}),
@@ -25,6 +26,21 @@ def test_every_field_is_a_column(tmp_path: Path) -> None:
     assert (first["request_id"], first["path"], first["notes"]) == ("r0", ["auto", "dense"], [("guard", "pass")])
     assert (first["cost"], first["prompt"], first["at"].timestamp()) == ([("usd", 0.25)], '{"a":[1]}', NOON_S)
     assert (second["prompt_tokens"], second["text"], second["prompt"]) == (7, "你好", None)
+
+
+def test_what_operators_did_is_there_too(tmp_path: Path) -> None:
+    """In its place between requests, told apart by its kind."""
+    kept = journal(tmp_path / "audit")
+    act = Administered(
+        at_s=NOON_S + 1, request_id="r1", who="acme/k1", action="key_create", outcome="ok", told={"id": "k2", "n": 3}
+    )
+    kept.append([answered("r0"), act, answered("r2", at_s=NOON_S + 2)])
+    kept.close()
+    assert export(tmp_path / "audit", tmp_path / "out.parquet") == 3
+    rows = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [(row["kind"], row["request_id"]) for row in rows] == [("answer", "r0"), ("admin", "r1"), ("answer", "r2")]
+    assert (rows[1]["who"], rows[1]["action"], rows[1]["outcome"]) == ("acme/k1", "key_create", "ok")
+    assert (rows[1]["told"], rows[1]["endpoint"]) == ([("id", "k2"), ("n", "3")], None)
 
 
 def test_a_span_of_time(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,24 @@ def test_a_chain_that_is_gone_is_missed(tmp_path: Path) -> None:
     written(tmp_path)
     path.unlink()
     assert any("the chain is missing" in one.what for one in checked(tmp_path).problems)
+
+
+def test_many_short_chains_are_each_seen_by_the_next_alone(tmp_path: Path) -> None:
+    """And still none of them can go, but for the last: each command of an operator makes one."""
+    clock = Clock()
+    for at in range(20):
+        clock.now_s += 600
+        kept = journal(tmp_path, clock)
+        kept.append([answered(f"r{at}")])
+        kept.close()
+        os.utime(files(tmp_path)[-1], (clock.now_s, clock.now_s))
+    paths = files(tmp_path)
+    assert not checked(tmp_path).problems
+    assert [path.read_text().count('"witness"') for path in paths] == [0] + [1] * 19
+    for path in paths[:-1]:
+        path.rename(path.with_suffix(".away"))
+        assert any("the chain is missing" in one.what for one in checked(tmp_path).problems)
+        path.with_suffix(".away").rename(path)
 
 
 def test_a_folder_that_was_set_back_is_found_by_what_was_noted_elsewhere(tmp_path: Path) -> None:

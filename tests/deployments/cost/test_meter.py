@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deployments.cost.meter import HUNG_S, Meter, Seat
+from deployments.cost.meter import HUNG_S, Meter
+from deployments.cost.seat import Seat
 from deployments.cost.weights import USUAL, Weights, fitted
 from deployments.engines.step_sums import StepSums
 from deployments.totals import StepTotals

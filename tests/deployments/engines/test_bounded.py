@@ -46,3 +46,32 @@ def test_the_limits_hold_whatever_happens(steps: list[tuple[str, str, bool]]) ->
         assert len(held) <= 3
         assert sum(map(len, held.values())) <= 9
         assert dict(held).items() <= last.items()
+
+
+def test_whoever_keeps_most_loses_its_own() -> None:
+    """By number and by weight: others keep what they had."""
+    held = kept(entries=10)
+    for at in range(2):
+        held.keep(f"a{at}", "x", "a")
+    for at in range(50):
+        held.keep(f"b{at}", "x", "b")
+    assert list(held) == ["a0", "a1", *(f"b{at}" for at in range(42, 50))]
+    held = kept(size=10)
+    held.keep("a", "x" * 5, "a")
+    for at in range(9):
+        held.keep(f"b{at}", "x" * 3, "b")
+    assert list(held) == ["a", "b8"]
+    held.keep("too heavy", "x" * 11, "b")
+    assert list(held) == ["a", "b8"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("uvw"))))
+def test_a_part_for_each_is_everybody_s(steps: list[tuple[str, str]]) -> None:
+    """Whoever has no more than an equal part of what there is loses nothing by others."""
+    held, own = kept(entries=6), {owner: dict[str, None]() for owner in "uvw"}
+    for key, owner in steps:
+        held.keep(owner + key, "x", owner)
+        own[owner][owner + key] = None
+    for keys in own.values():
+        if len(keys) <= 2:
+            assert set(keys) <= set(held)

@@ -94,3 +94,14 @@ def test_the_oldest_responses_are_forgotten() -> None:
     assert kept.answer(ask("response", response_id="r1")) == b"{}"
     with pytest.raises(NotFound):
         kept.answer(ask("response", response_id="r0"))
+
+
+def test_no_tenant_has_another_s_responses_forgotten() -> None:
+    """However many it makes itself: the oldest of its own go."""
+    kept = Kept()
+    kept.keep("a", "said", b"{}", "acme")
+    for at in range(ENTRIES + 1):
+        kept.keep(f"b{at}", "said", b"{}", "beta")
+    assert kept.answer(ask("response", response_id="a")) == b"{}"
+    with pytest.raises(NotFound):
+        kept.answer(ask("response", response_id="b1"))

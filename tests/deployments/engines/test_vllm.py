@@ -187,14 +187,3 @@ async def test_stop_leaves_no_process_behind(engine: Engine) -> None:
     await engine.stop()
     assert time.monotonic() - began_s < 60
     assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
-
-
-async def test_several_choices_are_metered_as_one_call() -> None:
-    """All of an engine's time is theirs while they are alone in it, and none is left for whoever comes next."""
-    async with started() as engine:
-        began_s = time.monotonic()
-        several = await frames(engine, chat("Tell me a long story.", n=3, max_tokens=60, ignore_eos=True))
-        elapsed_s = time.monotonic() - began_s
-        after = await frames(engine, chat("Hi.", max_tokens=2, ignore_eos=True))
-    assert 0.6 * elapsed_s < several[-1].seconds < 1.02 * elapsed_s
-    assert 0 < after[-1].seconds < several[-1].seconds / 3

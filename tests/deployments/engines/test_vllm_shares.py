@@ -85,6 +85,19 @@ def test_whoever_leaves_within_its_prompt_owes_its_parts() -> None:
     assert engine.seconds() == {"a": 1.0, "b": 1.0}
 
 
+def test_whoever_leaves_within_its_prompt_owes_the_step_under_way() -> None:
+    """The engine core ends it before it hears of that; nothing is left for the next one, be that hours later."""
+    engine = Engine()
+    engine.enter("a", 60)
+    engine.step(context=(1, 20))
+    engine.now_s += 0.25
+    engine.shares.leave("a")
+    engine.step(context=(1, 20), seconds=0.75)
+    engine.enter("b", 10)
+    engine.step(first("b", 10, ends=True), context=(1, 10))
+    assert engine.seconds() == {"a": 2.0, "b": 1.0}
+
+
 def test_a_prompt_that_ends_in_an_error_owes_its_parts() -> None:
     """Not the next one, whose first token comes after it."""
     engine = Engine()

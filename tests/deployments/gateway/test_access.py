@@ -12,6 +12,8 @@ import pytest
 
 from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.gateway.settings import GatewaySettings
+from deployments.request import Request
+from deployments.tenancy.accounting.estimate import Estimate, estimate
 from deployments.tenancy.keys import issuing
 from deployments.tenancy.limits.spec import Allotment
 from tests.deployments.gateway.accounts import access, account, caller, calling, guarded, key_of
@@ -381,3 +383,25 @@ async def test_a_secret_that_is_missing_is_told_to_the_operator_alone(file_store
     assert "TERCET_TEST_NO_SUCH_PEPPER" not in refused[0].text
     reasons = [one.fields["reason"] for one in caplog.records if one.getMessage() == "access_closed"]
     assert len(reasons) == 1
+
+
+async def test_who_has_no_limits_has_nothing_estimated(
+    file_store: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long body is read once and not for the account; whoever has limits, of whatever kind, is estimated once."""
+    counted: list[str] = []
+
+    def counting(request: Request) -> Estimate:
+        counted.append(request.model)
+        return estimate(request)
+
+    monkeypatch.setattr("deployments.gateway.caller.estimate", counting)
+    monkeypatch.setattr("deployments.tenancy.accounting.account.estimate", counting)
+    budget = {"budgets": [{"tokens": 10_000, "per": "ever"}]}
+    tenants = {"acme": {"models": {"moe": budget}}, "other": {"limits": {"requests_per_minute": 60}}}
+    async with engines() as transport, guarded(transport, file_store, tenants=tenants) as served:
+        for tenant, model, times in (("acme", "dense", 0), ("acme", "moe", 1), ("other", "dense", 1)):
+            counted.clear()
+            async with await caller(served, tenant) as calls:
+                assert (await asked(calls, model=model)).status_code == 200
+            assert len(counted) == times

@@ -10,10 +10,10 @@ import pytest
 from deployments.gateway.door import Door
 from deployments.gateway.entrance import Entrance
 from deployments.tenancy.assembly import rights_of
-from deployments.tenancy.gatekeeper import Refusal
 from deployments.tenancy.grant import Grant
 from deployments.tenancy.identity import Identity
 from deployments.tenancy.limits.usage import Usage
+from deployments.tenancy.refused import Refusal
 from tests.deployments.gateway.accounts import access
 from tests.deployments.gateway.building import settings
 

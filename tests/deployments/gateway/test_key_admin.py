@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,7 @@ from deployments.gateway.admin_server import AdminServer
 from deployments.gateway.admin_settings import AdminSettings
 from deployments.gateway.app import build_admin_app
 from deployments.gateway.gateway import Gateway
+from deployments.tenancy.keys import issuing
 from deployments.tenancy.limits.spec import Allotment
 from tests.deployments.audit.keeping import checked, records
 from tests.deployments.gateway.accounts import access, caller, calling, guarded
@@ -140,6 +145,87 @@ async def test_what_operators_do_is_audited(file_store: dict[str, Any], tmp_path
     assert used.split("_")[2] not in "".join(path.read_text() for path in (tmp_path / "audit").glob("*.jsonl"))
 
 
+@asynccontextmanager
+async def recorded(store: dict[str, Any], folder: Path) -> AsyncIterator[Gateway]:
+    """Run a gateway with an audit trail in *folder*."""
+    given = settings(access=access(store), tenants={"acme": {}}, audit=True)
+    async with engines() as transport:
+        served = Gateway(given, transport, name="g1", fleet=fleet, audit=folder)
+        try:
+            yield served
+        finally:
+            await served.close()
+
+
+def acts_in(folder: Path) -> list[tuple[str, str]]:
+    found = (line.record for line in records(folder))
+    return [(one.action, one.outcome) for one in found if isinstance(one, Administered)]
+
+
+async def test_who_may_not_and_what_crashes_is_recorded_too(
+    file_store: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whom it was, where somebody is known; what nobody is known for is in the log alone."""
+
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    async with recorded(file_store, tmp_path / "audit") as served:
+        async with await caller(served) as tenant, calling(served, "tercet_x") as stranger:
+            assert (await tenant.get("/admin/keys")).status_code == 403
+            assert (await stranger.get("/admin/keys")).status_code == 401
+        async with await caller(served, admin=True) as operator:
+            monkeypatch.setattr(issuing, "revoke", broken)
+            assert (await operator.post("/admin/keys/abc/revoke")).status_code == 500
+    assert acts_in(tmp_path / "audit") == [("keys", "forbidden"), ("key_revoke", "internal_error")]
+
+
+async def test_a_key_that_cannot_be_recorded_opens_nothing(
+    file_store: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has seen it, and nobody would know of it."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with recorded(file_store, tmp_path / "audit") as served, await caller(served, admin=True) as operator:
+        monkeypatch.setattr("os.fdatasync", full)
+        refused = await operator.post("/admin/keys", json={"tenant": "acme"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "audit_unavailable")
+        again = await operator.post("/admin/keys", json={"tenant": "acme"})
+        assert again.status_code == 503
+        door = served.live.door
+        assert door is not None
+        states = [one.state(time.time()) for one in await (await door.stores()).keys.all()]
+        monkeypatch.undo()
+    assert states == ["active", "revoked"]  # the operator's own, and the one that was made
+
+
+async def test_what_is_done_while_the_gateway_closes_is_recorded(
+    file_store: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trail stays open for it."""
+    begun, go_on, real = asyncio.Event(), asyncio.Event(), issuing.create
+
+    async def slowly(*arguments: Any) -> Any:
+        key = await real(*arguments)
+        begun.set()
+        await go_on.wait()
+        return key
+
+    async with recorded(file_store, tmp_path / "audit") as served, await caller(served, admin=True) as operator:
+        monkeypatch.setattr(issuing, "create", slowly)
+        making = asyncio.create_task(operator.post("/admin/keys", json={"tenant": "acme"}))
+        await begun.wait()
+        closing = asyncio.create_task(served.close())
+        await asyncio.sleep(0.1)
+        go_on.set()
+        assert (await making).status_code == 200
+        await closing
+    assert acts_in(tmp_path / "audit") == [("key_create", "ok")]
+    assert checked(tmp_path / "audit").problems == []
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [({"loopback": False}, "gateway.admin.port"), ({"admin": {"port": 1}}, "a port of their own")],
@@ -179,6 +265,33 @@ async def test_the_port_of_operators_follows_the_settings(file_store: dict[str, 
             await other.follow(AdminSettings())
             with pytest.raises(httpx.TransportError):
                 await calls.get("/admin/keys")
+
+
+async def test_a_port_that_was_taken_is_served_once_it_is_free(file_store: dict[str, Any]) -> None:
+    """Nobody has to change a setting for it."""
+    async with engines() as transport, guarded(transport, file_store) as served:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            operators = AdminServer(build_admin_app(served), again_s=0.02)
+            await operators.follow(AdminSettings(port=port))
+            await asyncio.sleep(0.1)
+        async with await caller(served, admin=True) as operator:
+            headers = operator.headers
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as calls:
+            assert await answers(calls)
+            await operators.close()
+            assert not await answers(calls, within_s=0.0)
+
+
+async def answers(calls: httpx.AsyncClient, within_s: float = 10.0) -> bool:
+    """Say whether the port of operators answers in time."""
+    until_s = time.monotonic() + within_s
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            return (await calls.get("/admin/keys")).status_code == 200
+        if time.monotonic() >= until_s:
+            return False
+        await asyncio.sleep(0.02)
 
 
 async def test_a_whole_key_is_no_id(file_store: dict[str, Any]) -> None:

@@ -168,3 +168,12 @@ async def test_a_client_that_leaves_is_recorded(tmp_path: Path) -> None:
         await anext(frames)
     [record] = kept(tmp_path)
     assert (record.outcome, record.sent_sha256) == ("cancelled", sha256(b"a").hexdigest())
+
+
+async def test_a_fault_of_ours_leaves_a_record(tmp_path: Path) -> None:
+    """Before the first token as after it."""
+    for at, acts in enumerate(([RuntimeError("broken")], [b"a", RuntimeError("broken")])):
+        async with over(tmp_path / str(at), [*acts]) as (node, _):
+            with pytest.raises(RuntimeError):
+                await collect(node, STREAM)
+        assert [record.outcome for record in kept(tmp_path / str(at))] == ["internal_error"]

@@ -124,11 +124,14 @@ def test_a_refusal_is_always_moved_on_from_and_told_last() -> None:
     assert isinstance(exhausted([("cloud", away)]), StaysLocal)
 
 
-@pytest.mark.parametrize(("error", "failed"), [
-    *((theirs, 0) for theirs in (StaysLocal, RateLimited, BudgetExhausted, TooManyRequests)),
-    *((theirs, 0) for theirs in (StoreUnavailable, Withheld)),
-    *((its_own, 1) for its_own in (EngineFailed, Overloaded)),
-])
+@pytest.mark.parametrize(
+    ("error", "failed"),
+    [
+        *((theirs, 0) for theirs in (StaysLocal, RateLimited, BudgetExhausted, TooManyRequests)),
+        *((theirs, 0) for theirs in (StoreUnavailable, Withheld)),
+        *((its_own, 1) for its_own in (EngineFailed, Overloaded)),
+    ],
+)
 def test_it_says_nothing_of_a_canary(error: type[ServingError], failed: int) -> None:
     """A candidate far away is not rolled back because some tenants may not ask it, or have asked too much."""
     tally = ArmTally()

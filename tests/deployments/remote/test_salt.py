@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.standing import ALONE, Standing
+from tests.deployments.gateway.building import ask, settings
 from tests.deployments.remote.far import answer, answered, far, remote, says
+from tests.deployments.remote.test_edge_to_cloud import edge, hybrid
 from tests.deployments.scripted import chat
 
 A, B = Standing(prefixes="tenant a"), Standing(prefixes="tenant b")
@@ -47,3 +50,28 @@ async def test_nothing_is_added_where_nobody_asked_for_it(standing: Standing, fi
     """The client's own stays what it is."""
     assert await salt_of(standing, **fields) is None
     assert await salt_of(standing, own="mine", **fields) == "mine"
+
+
+CACHING = SyntheticSpec.model_validate({"prefix_cache": True})
+TENANTS = {"acme": {}, "beta": {}}
+
+
+@pytest.mark.parametrize("salted", [True, False])
+async def test_a_server_with_a_prefix_cache_finds_for_each_tenant_its_own(*, salted: bool) -> None:
+    """By its own count; without the salt it would have told the one of the other's prompts."""
+    async with hybrid(there=CACHING) as both:
+        both.gateway.reconfigure(settings(**(edge(both.url, salt=salted) | {"tenants": TENANTS})))
+        engine = both.cloud.engines["dense"]
+
+        async def found(tenant: str, **more: Any) -> int:
+            before = engine.signals().prefix_hits_total
+            body = ask("the minutes of the board " * 40, model="cloud", max_tokens=2, **more)
+            answered = await both.calls.post("/v1/chat/completions", json=body, headers={"x-tenant-id": tenant})
+            assert answered.status_code == 200
+            return engine.signals().prefix_hits_total - before
+
+        assert await found("acme") == 0
+        assert (await found("beta") > 0) is not salted
+        assert await found("beta", cache_salt="acme") == 0
+        assert await found("beta", cache_salt="tenant acme") == 0
+        assert await found("acme") > 0

@@ -9,10 +9,11 @@ import pytest
 
 from deployments.errors import Misconfigured
 from deployments.tenancy.assembly import gatekeeper_of, open_stores, pepper_of, rights_of
-from deployments.tenancy.gatekeeper import Asked, Gatekeeper, Refusal
+from deployments.tenancy.gatekeeper import Asked, Gatekeeper
 from deployments.tenancy.grant import Grant
 from deployments.tenancy.keys.issuing import Wanted, create
 from deployments.tenancy.limits.usage import Usage
+from deployments.tenancy.refused import Refusal
 from deployments.tenancy.spec import AccessSpec, TenantSpec
 from deployments.tenancy.stores.redis_server import RedisServer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -17,17 +18,20 @@ from deployments.errors import (
     Unauthorized,
     UnknownModel,
 )
-from deployments.tenancy.gatekeeper import Asked, Gatekeeper, Refusal
-from deployments.tenancy.grant import PARTS, Grant, Lease
+from deployments.tenancy.gatekeeper import LONGEST_US, Asked, Gatekeeper
+from deployments.tenancy.grant import Grant
+from deployments.tenancy.holding import PARTS
 from deployments.tenancy.identification import Identification
 from deployments.tenancy.identity import Identity, Scopes
 from deployments.tenancy.keys.issuing import Wanted, create
 from deployments.tenancy.keys.lookup import KeyLookup
 from deployments.tenancy.keys.store import KeyStore
+from deployments.tenancy.lease import Lease
 from deployments.tenancy.ledger.lines import Line, Settled
 from deployments.tenancy.ledger.store import Ledger
 from deployments.tenancy.limits.spec import Allotment
 from deployments.tenancy.limits.usage import Usage
+from deployments.tenancy.refused import Refusal
 from deployments.tenancy.rights import Rights, TenantRights
 from deployments.tenancy.stores.away import StoreAwayError
 
@@ -144,12 +148,10 @@ async def test_a_tenant_that_is_gone_is_not_served(ledger: Ledger) -> None:
 
 
 async def test_what_a_caller_may_not_ask_for_is_not_there(ledger: Ledger) -> None:
-    """By its key or its tenant; an adapter comes with its model."""
-    holders = Everyone(
-        acme=Scopes(models=frozenset({"dense", "moe"})), other=Scopes(nodes=frozenset(), admin=True)
-    )  # fmt: skip
-    gatekeeper = gate(ledger, holders=holders)
-    narrow = TenantRights(scopes=Scopes(models=frozenset({"dense", "tiny"})))
+    """By its key or its tenant; adapters come with a model of which all are allowed, one by its name."""
+    acme = Scopes(models=frozenset({"dense:*", "moe", "tiny:legal"}))
+    gatekeeper = gate(ledger, holders=Everyone(acme=acme, other=Scopes(nodes=frozenset(), admin=True)))
+    narrow = TenantRights(scopes=Scopes(models=frozenset({"dense", "dense:ad", "tiny:*"})))
     gatekeeper.rights = Rights(tenants={"acme": narrow, "other": narrow})
 
     async def may(who: str, entry: str, kind: Any) -> bool:
@@ -157,12 +159,12 @@ async def test_what_a_caller_may_not_ask_for_is_not_there(ledger: Ledger) -> Non
         assert isinstance(answer, Grant) or isinstance(answer.error, UnknownModel)
         return isinstance(answer, Grant)
 
-    models = {name: await may("acme", name, "model") for name in ("dense", "dense:ad", "moe", "tiny")}
-    assert models == {"dense": True, "dense:ad": True, "moe": False, "tiny": False}
+    names = ("dense", "dense:ad", "dense:other", "moe", "tiny", "tiny:legal", "tiny:ad")
+    assert [name for name in names if await may("acme", name, "model")] == ["dense", "dense:ad", "tiny:legal"]
     assert (await may("acme", "auto", "node"), await may("other", "auto", "node")) == (True, False)
     who = await gatekeeper.identify({"x-api-key": "other"}, NOW)
     assert isinstance(who, Identity)
-    assert gatekeeper.rights.scopes(who) == Scopes(models=frozenset({"dense", "tiny"}), nodes=frozenset())
+    assert gatekeeper.rights.scopes(who) == replace(narrow.scopes, nodes=frozenset())
 
 
 async def test_what_is_used_is_settled_and_the_rest_given_back(ledger: Ledger) -> None:
@@ -448,7 +450,7 @@ async def test_what_is_used_beyond_a_budget_is_told(ledger: Ledger) -> None:
     breakable = Breakable(ledger)
     gatekeeper = gate(breakable, limits={"budgets": [{"tokens": 10, "per": "ever"}]})
     told: list[tuple[str, int]] = []
-    gatekeeper.overran = lambda unit, amount: told.append((unit, amount))
+    gatekeeper.settling.overran = lambda unit, amount: told.append((unit, amount))
     for away, used in ((False, 12), (True, 5)):
         grant = await gatekeeper.grant(Identity(tenant="acme", key="k"), Usage(), NOW)
         assert isinstance(grant, Grant)
@@ -496,3 +498,15 @@ async def test_who_was_let_in_uncounted_is_looked_after(ledger: Ledger) -> None:
     assert (await ledger.statement(account, NOW + LEASE.us + 1)).reserved == 7
     assert not gatekeeper.idle
     await gatekeeper.settle(grant, NOW)
+
+
+async def test_what_nobody_ends_is_not_held_for_ever(ledger: Ledger) -> None:
+    """A day is longer than any request: its hold lapses with its lease, at what was written down."""
+    gatekeeper = gate(ledger, limits={"budgets": [BUDGET]})
+    await admitted(gatekeeper, 1000)
+    await gatekeeper.tend(NOW + LEASE.us // 2)
+    assert not gatekeeper.idle
+    late_us = NOW + LONGEST_US + 1
+    await gatekeeper.tend(late_us)
+    assert gatekeeper.idle
+    assert (await ledger.statement(ACCOUNT, late_us + LEASE.us)).reserved == 0

@@ -16,7 +16,7 @@ from deployments.graph.spec import parse
 from deployments.graph.subject import Subject
 from deployments.layers.deadline import deadline
 from deployments.nodes.coalesce import kind as coalesce
-from deployments.request import Context, Frame, Request
+from deployments.request import Answer, Context, Frame, Request
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Act, Hang, Pause, Scripted, chat, collect, compiled, context
 
@@ -298,8 +298,8 @@ class Keyed:
     async def end(self) -> None:
         """Nothing was held."""
 
-    async def over(self, model: str, request: Request, frames: AsyncGenerator[Frame]) -> AsyncGenerator[Frame]:
-        return frames
+    async def over(self, model: str, request: Request, answer: Answer, *, blind: bool) -> AsyncGenerator[Frame]:
+        return answer(request)
 
 
 def test_keys_of_a_tenant_pay_each_for_itself() -> None:

@@ -29,7 +29,7 @@ async def test_a_crowd_at_once_stays_within_it(ledger: Ledger) -> None:
     gatekeeper = gate(ledger, limits={"budgets": [{"compute": BUDGET_S, "per": "ever"}]})
     paces, worked = Paces(), []
 
-    async def frames() -> AsyncGenerator[Frame]:
+    async def frames(_: Request) -> AsyncGenerator[Frame]:
         yield Frame(data=b"x", tokens=100)
         worked.append(EACH_S)
         yield Frame(data=b"", prompt_tokens=10, seconds=EACH_S)
@@ -39,7 +39,7 @@ async def test_a_crowd_at_once_stays_within_it(ledger: Ledger) -> None:
         assert isinstance(granted, Grant)
         account = RequestAccount(gatekeeper, granted, {}, paces, lambda: NOW, lambda _: None)
         try:
-            async for _ in await account.over("dense", ASKED, frames()):
+            async for _ in await account.over("dense", ASKED, frames, blind=False):
                 await asyncio.sleep(0)
         except BudgetExhausted:
             return
@@ -50,3 +50,28 @@ async def test_a_crowd_at_once_stays_within_it(ledger: Ledger) -> None:
     kept = await ledger.statement("tenant acme|compute|ever", NOW)
     assert (kept.settled, kept.reserved, kept.overrun) == (sum(worked) * 1e6, 0, 0)
     assert 0 < sum(worked) <= BUDGET_S
+
+
+async def test_what_a_template_adds_is_held_once_it_was_seen(ledger: Ledger) -> None:
+    """No body tells of it; the next request is refused where there is no room for it."""
+    gatekeeper = gate(ledger, limits={"budgets": [{"tokens": 4800, "per": "ever"}]})
+    paces, read = Paces(), estimate(ASKED).prompt_most + 1500
+
+    async def frames(_: Request) -> AsyncGenerator[Frame]:
+        yield Frame(data=b"x", tokens=100, prompt_tokens=read)
+
+    async def asks() -> str:
+        granted = await gatekeeper.grant(Identity(tenant="acme", key="k"), estimate(ASKED).usage, NOW)
+        assert isinstance(granted, Grant)
+        account = RequestAccount(gatekeeper, granted, {}, paces, lambda: NOW, lambda _: None)
+        try:
+            async for _ in await account.over("dense", ASKED, frames, blind=False):
+                pass
+        except BudgetExhausted:
+            return "refused before anything was made"
+        finally:
+            await account.end()
+        return "answered"
+
+    assert [await asks() for _ in range(3)] == ["answered", "answered", "refused before anything was made"]
+    assert (await ledger.statement("tenant acme|tokens|ever", NOW)).settled == 2 * (read + 100)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from deployments.graph.limits import limit_of
 from deployments.request import Endpoint, Request
-from deployments.tenancy.accounting.estimate import USUAL_TOKENS, Estimate, estimate
+from deployments.tenancy.accounting.estimate import USUAL_TOKENS, WHOLE_TOKENS, Estimate, bounded, estimate
 
 TEXT = "x" * 400
 ASKED = [{"role": "user", "content": TEXT}]
@@ -95,3 +96,14 @@ def test_a_rate_reckons_with_what_is_likely() -> None:
     """What is held for certainty would turn away whoever fits the rate."""
     held = of("chat", messages=ASKED, max_tokens=7)
     assert held.usage.tokens - held.usage.spare < 160 < held.usage.tokens
+
+
+def test_an_answer_that_nothing_bounds_is_bounded_where_its_course_is_not_told() -> None:
+    """What is held beyond the usual is held by budgets alone; a client's own limit stays."""
+    free = Request(endpoint="chat", model="", body={"messages": ASKED, "n": 2})
+    asked, held = bounded(free)
+    assert (limit_of(asked), held.completion) == (WHOLE_TOKENS, 2 * WHOLE_TOKENS)
+    usual = estimate(free)
+    assert held.usage.tokens - held.usage.spare == usual.usage.tokens - usual.usage.spare
+    own = Request(endpoint="chat", model="", body={"messages": ASKED, "max_tokens": 9000})
+    assert bounded(own) == (own, estimate(own))

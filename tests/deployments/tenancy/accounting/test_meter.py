@@ -12,16 +12,17 @@ from deployments.errors import BudgetExhausted, Forbidden
 from deployments.remote.spec import Price
 from deployments.request import STRIDE, Frame, Head
 from deployments.tenancy.accounting.estimate import Estimate
-from deployments.tenancy.accounting.meter import AHEAD, Meter
+from deployments.tenancy.accounting.meter import AHEAD, ON_THE_WAY, Meter
 from deployments.tenancy.accounting.paces import CAUTIOUS, Pace, Paces
 from deployments.tenancy.accounting.tariff import Tariff
-from deployments.tenancy.gatekeeper import Refusal
-from deployments.tenancy.grant import Grant, Lease
+from deployments.tenancy.grant import Grant
 from deployments.tenancy.identity import Identity
+from deployments.tenancy.lease import Lease
 from deployments.tenancy.ledger.store import Ledger
 from deployments.tenancy.limits.claims import claims
 from deployments.tenancy.limits.spec import Allotment
 from deployments.tenancy.limits.usage import Usage
+from deployments.tenancy.refused import Refusal
 from deployments.tenancy.rights import Rights
 from tests.deployments.tenancy.test_gatekeeper import gate
 
@@ -111,11 +112,48 @@ async def test_a_prompt_is_charged_once_an_engine_was_asked(ledger: Ledger, *, f
     """Also of whom left before the first token; not of whom was turned away."""
     grant = await opened(ledger, "one", tokens=500)
     meter = Meter(await grant.enter("dense", [], Usage(tokens=20), NOW), Tariff(), Estimate(prompt=10, completion=10))
-    meter.begin()
+    await meter.begin(NOW)
     if failed:
         meter.failed()
     meter.end()
     assert grant.totals() == {"t|tokens|ever": charged}
+
+
+@pytest.mark.parametrize(
+    ("stride", "limit", "failed", "charged"),
+    [(0, 40, False, 10 + 3 + 16), (0, 8, False, 10 + 8), (16, 40, False, 10 + 3 + 16), (0, 40, True, 10 + 3)],
+)
+async def test_what_may_be_on_its_way_is_charged(
+    ledger: Ledger, *, stride: int, limit: int, failed: bool, charged: int
+) -> None:
+    """Whoever leaves had some more made, as many as the answer may have; an engine that broke makes no more."""
+    grant = await opened(ledger, "one", tokens=500)
+    expected = Estimate(prompt=10, prompt_most=10, completion=limit)
+    branch = await grant.enter("dense", [], Usage(tokens=10 + limit), NOW)
+    meter = Meter(branch, Tariff(), expected, stride, unseen=ON_THE_WAY)
+    await meter.begin(NOW)
+    for frame in frames([1] * 9, 10)[:3]:
+        if not meter.saw(frame):
+            await meter.pay(NOW)
+    if failed:
+        meter.failed()
+    meter.end()
+    assert grant.totals() == {"t|tokens|ever": charged}
+
+
+async def test_what_a_budget_ends_was_paid_before_it_was_made(ledger: Ledger) -> None:
+    """Nothing that is on its way then is beyond the budget."""
+    grant = await opened(ledger, "one", tokens=100)
+    branch = await grant.enter("dense", [], Usage(tokens=20), NOW)
+    expected = Estimate(prompt=10, prompt_most=10, completion=10)
+    meter = Meter(branch, Tariff(), expected, ON_THE_WAY, unseen=ON_THE_WAY)
+    await meter.begin(NOW)
+    with pytest.raises(BudgetExhausted):
+        await played(meter, frames([1] * 200, 10))
+    settled = await ledger.settle("one", grant.totals(), NOW)
+    assert meter.tokens == 100 - ON_THE_WAY + 1
+    assert (await ledger.statement("t|tokens|ever", NOW)).settled == 100
+    assert settled.overrun == {}
 
 
 async def test_an_answer_that_begins_anew_is_charged_once(ledger: Ledger) -> None:
@@ -206,3 +244,33 @@ async def test_a_tenant_that_was_removed_reaches_no_further_model(ledger: Ledger
     refused = await gatekeeper.grant(who, Usage(), NOW)
     assert isinstance(refused, Refusal)
     assert refused.error.code == "forbidden"
+
+
+def test_what_is_held_is_as_much_as_the_slowest_of_late_took() -> None:
+    """An engine that was shared by many is alone again: what it then takes is forgotten slowly."""
+    paces = Paces()
+    for _ in range(40):
+        paces.learn("dense", 0.2, 10, 100)
+    assert paces.of("dense").seconds(10, 100) == pytest.approx(0.2, rel=0.1)
+    alone_s = 2.0
+    paces.learn("dense", alone_s, 10, 100)
+    for _ in range(10):
+        paces.learn("dense", 0.2, 10, 100)
+        assert paces.most("dense").seconds(10, 100) >= 0.8 * alone_s
+    for _ in range(300):
+        paces.learn("dense", 0.2, 10, 100)
+    assert paces.most("dense").seconds(10, 100) < 0.3
+    assert paces.most("moe") == CAUTIOUS
+
+
+@pytest.mark.parametrize(("told", "charged"), [(True, 10 + 3), (False, 10 + 40)])
+async def test_what_nobody_tells_is_charged_as_held(ledger: Ledger, *, told: bool, charged: int) -> None:
+    """Of an answer that is left, or whose server says nothing, it may all have been made."""
+    grant = await opened(ledger, "one", tokens=500)
+    expected = Estimate(prompt=10, prompt_most=20, completion=40)
+    branch = await grant.enter("cloud", [], Usage(tokens=60), NOW)
+    meter = Meter(branch, Tariff(), expected, blind=True)
+    await meter.begin(NOW)
+    answer = [Frame(data=b""), *([Frame(data=b"{}", tokens=3, prompt_tokens=10)] if told else [])]
+    await played(meter, answer)
+    assert grant.totals() == {"t|tokens|ever": charged}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from deployments.errors import Unauthorized
+from deployments.errors import Misconfigured, Unauthorized
 from deployments.tenancy.identity import Identity, Scopes
 from deployments.tenancy.keys.issuing import NoSuchKeyError, Wanted, create, revoke, rotate
 from deployments.tenancy.keys.lookup import MOST_CACHED_S, KeyLookup
 from deployments.tenancy.keys.record import KeyRecord
-from deployments.tenancy.keys.secret import mint
+from deployments.tenancy.keys.secret import digest, mint
 from deployments.tenancy.keys.store import KeyStore
+from deployments.tenancy.keys.strangers import MOST_A_SECOND
 from deployments.tenancy.stores.away import StoreAwayError
 
 PEPPER = b"pepper of sixteen"
@@ -159,6 +162,43 @@ async def test_the_store_is_asked_once_in_a_while(keys: KeyStore) -> None:
     assert counted.asked == 2
     await lookup.holder(key.text(), NOW + 2)
     assert counted.asked == 3
+
+
+async def test_who_makes_keys_up_does_not_keep_others_from_the_store(keys: KeyStore) -> None:
+    """Whoever is known gets in, however long ago that was; a new key a moment later."""
+    counted = Counted(keys)
+    known, new = [await create(keys, PEPPER, Wanted(tenant="acme"), NOW) for _ in range(2)]
+    lookup = KeyLookup(counted, PEPPER, cached_s=2)
+    await lookup.holder(known.text(), NOW)
+    refused = 0
+    for _ in range(int(2 * MOST_A_SECOND)):
+        with pytest.raises((Unauthorized, StoreAwayError)) as told:
+            await lookup.holder(mint().text(), NOW + 10)
+        refused += told.type is StoreAwayError
+    assert refused == MOST_A_SECOND
+    assert counted.asked == 1 + MOST_A_SECOND
+    await lookup.holder(known.text(), NOW + 10)
+    with pytest.raises(StoreAwayError):
+        await lookup.holder(new.text(), NOW + 10)
+    await lookup.holder(new.text(), NOW + 11)
+    at_once = [lookup.holder(mint().text(), NOW + 20) for _ in range(int(2 * MOST_A_SECOND))]
+    told = await asyncio.gather(*at_once, return_exceptions=True)
+    assert sum(isinstance(one, StoreAwayError) for one in told) == MOST_A_SECOND
+
+
+async def test_a_key_with_limits_of_a_later_version_is_told_as_what_it_is(keys: KeyStore) -> None:
+    """It is good for nothing here, and is no fault inside; who does not hold it learns nothing of it."""
+    key = mint()
+    limits = {"requests_a_fortnight": 7}
+    record = KeyRecord(
+        id=key.id, digest=digest(key, PEPPER), tenant="acme", account=key.id, created_s=NOW, limits=limits
+    )
+    await keys.add(record)
+    lookup = KeyLookup(keys, PEPPER)
+    with pytest.raises(Misconfigured, match=key.id):
+        await lookup.holder(key.text(), NOW)
+    with pytest.raises(Unauthorized, match="not known"):
+        await lookup.holder(type(key)(id=key.id, secret=mint().secret).text(), NOW)
 
 
 async def test_while_the_store_is_away_only_fresh_memory_lets_in(keys: KeyStore) -> None:
