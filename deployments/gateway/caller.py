@@ -18,6 +18,7 @@ from deployments.graph.reach import reachable
 from deployments.request import Account, Endpoint, Request
 from deployments.tenancy.accounting.account import RequestAccount
 from deployments.tenancy.accounting.estimate import estimate
+from deployments.tenancy.accounting.quote import quoted
 from deployments.tenancy.gatekeeper import Gatekeeper
 from deployments.tenancy.identity import Identity, Scopes
 from deployments.tenancy.limits.usage import NOTHING
@@ -143,7 +144,10 @@ class Caller:
         """Hold what *request* may come to, and return the account; raises RateLimited or BudgetExhausted."""
         now_us = entrance.now_us()
         expected = estimate(request) if self.gatekeeper.limited(self.who, now_us) else None
-        granted = await self.gatekeeper.grant(self.who, expected.usage if expected else NOTHING, now_us)
+        ahead = {}
+        if expected and len(models := reachable(request.model, live.settings.graph)) == 1:
+            ahead = {model: quoted(model, expected, live.prices, entrance.paces).most for model in models}
+        granted = await self.gatekeeper.grant(self.who, expected.usage if expected else NOTHING, now_us, ahead)
         exchange.limits = granted.headers
         if isinstance(granted, Refusal):
             raise granted.error

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from deployments.errors import ServingError
@@ -83,11 +84,18 @@ class Gatekeeper:
             return Refusal(error=no_access(asked.entry))
         return await self.grant(who, asked.most, now_us)
 
-    async def grant(self, who: Identity, most: Usage, now_us: int) -> Grant | Refusal:
-        """Let in a request of somebody whose right to it was looked into; as ``admit``."""
+    async def grant(
+        self, who: Identity, most: Usage, now_us: int, ahead: Mapping[str, Usage] = MappingProxyType({})
+    ) -> Grant | Refusal:
+        """Let in a request of somebody whose right to it was looked into; as ``admit``.
+
+        What the first branch to a model may come to can be held *ahead*, so that the ledger need not be asked again
+        when it gets there. Where models have limits of their own, nothing is: not every request reaches them.
+        """
         if self.rights.scopes(who) is None:
             return Refusal(error=gone(who))
-        return await self._granted(who, list(self.rights.of_caller(who, now_us)), most, now_us)
+        sure = {model: usage for model, usage in ahead.items() if not any(self.rights.of_model(who, model, now_us))}
+        return await self._granted(who, list(self.rights.of_caller(who, now_us)), most, now_us, sure)
 
     @property
     def idle(self) -> bool:
@@ -148,10 +156,12 @@ class Gatekeeper:
             return False
         return scopes.model(asked.entry) if asked.kind == "model" else scopes.node(asked.entry)
 
-    async def _granted(self, who: Identity, claims: list[Claim], most: Usage, now_us: int) -> Grant | Refusal:
+    async def _granted(
+        self, who: Identity, claims: list[Claim], most: Usage, now_us: int, ahead: Mapping[str, Usage]
+    ) -> Grant | Refusal:
         grant = Grant(who, self._ledger, self._new_hold(), self._lease, claims, most)
         try:
-            await grant.open(now_us)
+            await grant.open(now_us, ahead)
         except StoreAwayError:
             self.settling.later(grant.hold, {})
             if not self._goes_uncounted(claims):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from deployments.errors import ServingError, StoreUnavailable
 from deployments.tenancy.branch import Branch
@@ -37,6 +38,7 @@ class Grant:
         self.settled = False
         self._ledger, self._lease = ledger, lease
         self._holding = Holding(claims, most)
+        self._ahead: dict[str, Usage] = {}
         self._until_us = 0
         self._one_at_a_time = asyncio.Lock()
 
@@ -50,8 +52,14 @@ class Grant:
         """Say whether anything is held at all."""
         return bool(self.claims)
 
-    async def open(self, now_us: int) -> None:
-        """Hold what the claims come to; raises RateLimited or BudgetExhausted."""
+    async def open(self, now_us: int, ahead: Mapping[str, Usage] = MappingProxyType({})) -> None:
+        """Hold what the claims come to, and for the first branch to a model what is known *ahead* of it.
+
+        Raises RateLimited or BudgetExhausted.
+        """
+        self._ahead = dict(ahead)
+        for model, most in ahead.items():
+            self._holding.expect(model, most)
         await self._extend(self._holding.claims, now_us)
 
     async def enter(self, model: str, claims: Iterable[Claim], most: Usage, now_us: int) -> Branch:
@@ -63,8 +71,8 @@ class Grant:
         """
         async with self._one_at_a_time:
             holding = self._holding
-            before = dict(holding.expected)
-            holding.expect(model, holding.of(model) + most)
+            before, ahead = dict(holding.expected), self._ahead.pop(model, NOTHING)
+            holding.expect(model, holding.of(model).without(ahead) + most)
             known = {claim.line.account for claim in self.claims}
             all_claims = [*self.claims, *(claim for claim in claims if claim.line.account not in known)]
             if holding.holds(all_claims) and not self._lease.due(self._until_us, now_us):
@@ -73,6 +81,8 @@ class Grant:
                 await self._extend(all_claims, now_us)
             except BaseException:
                 holding.expected = before
+                if ahead is not NOTHING:
+                    self._ahead[model] = ahead
                 raise
         return Branch(self, model, most)
 

@@ -31,7 +31,7 @@ class Prompted(NamedTuple):
 def texts_of(request: Request) -> list[Prompted]:
     """Return every text; raises Invalid for what is nested too deep to be searched."""
     found: list[Prompted] = []
-    for field in FIELDS:
+    for field in _present(request):
 
         def note(text: str, source: bool, field: str = field) -> str:
             found.append(Prompted(field, text, source))
@@ -48,7 +48,7 @@ def with_texts(request: Request, change: Change) -> Request:
     none, or one of something else.
     """
     body: Mapping[str, Any] = request.body
-    for field in FIELDS:
+    for field in _present(request):
 
         def same(text: str, source: bool, field: str = field) -> str:
             if change(text, source) != text:
@@ -60,6 +60,11 @@ def with_texts(request: Request, change: Change) -> Request:
         if other is not request.body.get(field):
             body = {**body, field: other}
     return request if body is request.body else replace(request, body=body)
+
+
+def _present(request: Request) -> list[str]:
+    """Return which of the fields there are: most requests have one or two."""
+    return [field for field in FIELDS if request.body.get(field) is not None]
 
 
 def _changed(request: Request, field: str, change: Change, patterns: Change) -> Any:

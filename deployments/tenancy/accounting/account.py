@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import replace
 
 from deployments.errors import Invalid, ServingError, TimedOut
 from deployments.graph.closing import closing
@@ -12,7 +11,8 @@ from deployments.request import STRIDE, Answer, Frame, Request
 from deployments.tenancy.accounting.estimate import METERED, Estimate, bounded, estimate, unlimited
 from deployments.tenancy.accounting.meter import ON_THE_WAY, Meter
 from deployments.tenancy.accounting.paces import Paces
-from deployments.tenancy.accounting.tariff import UNPRICED, Tariff
+from deployments.tenancy.accounting.quote import quoted
+from deployments.tenancy.accounting.tariff import Tariff
 from deployments.tenancy.gatekeeper import Gatekeeper
 from deployments.tenancy.grant import Grant
 from deployments.tenancy.limits.usage import NOTHING
@@ -91,18 +91,16 @@ class RequestAccount:
             await self._gatekeeper.enter(grant, model, NOTHING, now_us)
             return request, None
         blind = blind and any(claim.kind == "budget" for claim in claims)
-        tariff = replace(self._prices.get(model, UNPRICED), pace=self._paces.of(model), most=self._paces.most(model))
         asked, expected = bounded(request) if blind else (request, self._estimated(request))
-        expected = expected.rewritten(tariff.rewritten, self._paces.beyond(model))
-        most = replace(tariff.bound(expected.prompt_most, expected.completion), spare=expected.spare)
-        branch = await self._gatekeeper.enter(grant, model, most, now_us)
+        quote = quoted(model, expected, self._prices, self._paces)
+        branch = await self._gatekeeper.enter(grant, model, quote.most, now_us)
         if not grant.counted:
             return asked, None
         if request.body.get("background") and any(claim.counts in _UNITS for claim in grant.claims):
             branch.leave()
             told = "what goes on behind an answer is counted by nobody, and this caller has limits; leave it out"
             raise Invalid(f"background: {told}", param="background")
-        return asked, Meter(branch, tariff, expected, _stride(asked), unseen=_unseen(asked), blind=blind)
+        return asked, Meter(branch, quote.tariff, quote.expected, _stride(asked), unseen=_unseen(asked), blind=blind)
 
     def _estimated(self, request: Request) -> Estimate:
         return self._known[1] if self._known is not None and self._known[0] is request else estimate(request)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
 
 import msgspec
 
 from deployments.tenancy.ledger import posting
 from deployments.tenancy.ledger.books import Hold
-from deployments.tenancy.ledger.lines import MINUTE_US, Granted, Line, Lost, Refused, Settled, Statement
+from deployments.tenancy.ledger.lines import MINUTE_US, Granted, Line, Lost, Quota, Refused, Settled, Statement
 from deployments.tenancy.ledger.store import ALL_DUE, DUE_AT_ONCE, KEPT_US
 from deployments.tenancy.stores.sqlite_file import SqliteFile
 
@@ -37,18 +39,19 @@ class SqliteLedger:
 
     async def reserve(self, hold: str, lines: Sequence[Line], now_us: int, lease_us: int) -> Granted | Refused | Lost:
         """Hold every line, or none."""
-        return await self._file.run(lambda rows: posting.reserve(_Rows(rows), hold, lines, now_us, lease_us))
+        return await self._file.run(_step(posting.reserve, hold, lines, now_us, lease_us))
 
     async def extend(self, hold: str, lines: Sequence[Line], now_us: int, lease_us: int) -> Granted | Refused | Lost:
         """Raise an open hold and begin its lease anew."""
-        return await self._file.run(lambda rows: posting.extend(_Rows(rows), hold, lines, now_us, lease_us))
+        return await self._file.run(_step(posting.extend, hold, lines, now_us, lease_us))
 
     async def settle(self, hold: str, used: Mapping[str, int], now_us: int) -> Settled:
         """Close a hold at what was used."""
 
         def close(rows: sqlite3.Connection) -> Settled:
             _forget(rows, now_us, DUE_AT_ONCE)
-            return posting.settle(_Rows(rows), hold, used, now_us)
+            with _Rows.of(rows) as books:
+                return posting.settle(books, hold, used, now_us)
 
         return await self._file.run(close)
 
@@ -56,11 +59,24 @@ class SqliteLedger:
         """Return a quota's account."""
 
         def read(rows: sqlite3.Connection) -> Statement:
-            posting.lapse(_Rows(rows), now_us, ALL_DUE)
+            with _Rows.of(rows) as books:
+                posting.lapse(books, now_us, ALL_DUE)
             _forget(rows, now_us, ALL_DUE)
             return _Rows(rows).quota(account)
 
         return await self._file.run(read)
+
+
+def _step(
+    step: Callable[[_Rows, str, Sequence[Line], int, int], Granted | Refused | Lost],
+    hold: str, lines: Sequence[Line], now_us: int, lease_us: int,
+) -> Callable[[sqlite3.Connection], Granted | Refused | Lost]:  # fmt: skip
+    def work(rows: sqlite3.Connection) -> Granted | Refused | Lost:
+        with _Rows.of(rows) as books:
+            books.look(lines)
+            return step(books, hold, lines, now_us, lease_us)
+
+    return work
 
 
 def _forget(rows: sqlite3.Connection, now_us: int, most: int) -> None:
@@ -71,28 +87,66 @@ def _forget(rows: sqlite3.Connection, now_us: int, most: int) -> None:
 
 
 class _Rows:
-    """The ``Books`` within one transaction."""
+    """The ``Books`` within one piece of work, read and written in few statements: each waits for Python's lock."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._run = connection.execute
+        self._connection, self._run = connection, connection.execute
+        self._quotas: dict[str, Statement] = {}
+        self._rates: dict[str, int] = {}
+        self._until_us: dict[str, int | None] = {}
+        self._poured: set[str] = set()
+
+    @classmethod
+    @contextmanager
+    def of(cls, connection: sqlite3.Connection) -> Iterator[Self]:
+        """Yield the books of *connection*, and write down what was put into them."""
+        books = cls(connection)
+        yield books
+        books._write()
+
+    def look(self, lines: Sequence[Line]) -> None:
+        """Read at once what *lines* are about."""
+        quotas = [line.account for line in lines if isinstance(line, Quota)]
+        rates = [line.account for line in lines if not isinstance(line, Quota)]
+        self._quotas = dict.fromkeys(quotas, Statement())
+        for account, *row in self._all("SELECT account, settled, reserved, overrun FROM quota", quotas):
+            self._quotas[account] = Statement(settled=row[0], reserved=row[1], overrun=row[2])
+        self._rates = dict.fromkeys(rates, 0) | dict(self._all("SELECT account, empty_us FROM rate", rates))
+
+    def _all(self, selected: str, accounts: Sequence[str]) -> Sequence[Any]:
+        marks = ", ".join("?" * len(accounts))
+        return self._run(f"{selected} WHERE account IN ({marks})", accounts).fetchall() if accounts else ()
 
     def quota(self, account: str) -> Statement:
-        row = self._run("SELECT settled, reserved, overrun FROM quota WHERE account = ?", (account,)).fetchone()
-        return Statement(settled=row[0], reserved=row[1], overrun=row[2]) if row else Statement()
+        if account not in self._quotas:
+            row = self._run("SELECT settled, reserved, overrun FROM quota WHERE account = ?", (account,)).fetchone()
+            self._quotas[account] = Statement(settled=row[0], reserved=row[1], overrun=row[2]) if row else Statement()
+        return self._quotas[account]
 
     def put_quota(self, account: str, state: Statement, until_us: int | None) -> None:
-        kept_until_us = None if until_us is None else until_us + KEPT_US
-        self._run(
-            "INSERT OR REPLACE INTO quota VALUES (?, ?, ?, ?, ?)",
-            (account, state.settled, state.reserved, state.overrun, kept_until_us),
-        )
+        self._quotas[account], self._until_us[account] = state, until_us
 
     def rate(self, account: str) -> int:
-        row = self._run("SELECT empty_us FROM rate WHERE account = ?", (account,)).fetchone()
-        return row[0] if row else 0
+        if account not in self._rates:
+            row = self._run("SELECT empty_us FROM rate WHERE account = ?", (account,)).fetchone()
+            self._rates[account] = row[0] if row else 0
+        return self._rates[account]
 
     def put_rate(self, account: str, empty_us: int) -> None:
-        self._run("INSERT OR REPLACE INTO rate VALUES (?, ?)", (account, empty_us))
+        self._rates[account] = empty_us
+        self._poured.add(account)
+
+    def _write(self) -> None:
+        quotas = [
+            (name, one.settled, one.reserved, one.overrun, None if until_us is None else until_us + KEPT_US)
+            for name, until_us in self._until_us.items()
+            for one in (self._quotas[name],)
+        ]
+        rates = [(name, self._rates[name]) for name in self._poured]
+        if quotas:
+            self._connection.executemany("INSERT OR REPLACE INTO quota VALUES (?, ?, ?, ?, ?)", quotas)
+        if rates:
+            self._connection.executemany("INSERT OR REPLACE INTO rate VALUES (?, ?)", rates)
 
     def hold(self, name: str) -> Hold | None:
         row = self._run("SELECT hold FROM hold WHERE name = ?", (name,)).fetchone()

@@ -238,7 +238,7 @@ async def test_without_limits_the_store_is_never_asked(ledger: Ledger) -> None:
 
 
 async def test_a_killed_gateway_is_charged_for_what_it_wrote_ahead(ledger: Ledger) -> None:
-    """Never less than it used, and an eighth of the request more at most."""
+    """Never less than it used, and a quarter of the request more at most."""
     gatekeeper = gate(ledger, limits={"budgets": [BUDGET]})
     grant = await admitted(gatekeeper, 800)
     await grant.spend(Usage(tokens=250), NOW)
@@ -510,3 +510,30 @@ async def test_what_nobody_ends_is_not_held_for_ever(ledger: Ledger) -> None:
     await gatekeeper.tend(late_us)
     assert gatekeeper.idle
     assert (await ledger.statement(ACCOUNT, late_us + LEASE.us)).reserved == 0
+
+
+async def test_the_first_branch_asks_for_nothing_that_was_held_ahead(ledger: Ledger) -> None:
+    breakable = Breakable(ledger)
+    gatekeeper = gate(breakable, limits={"budgets": [BUDGET]})
+    who, most = Identity(tenant="acme", key="acme-key", scopes=Scopes()), Usage(tokens=300)
+    grant = await gatekeeper.grant(who, Usage(tokens=100), NOW, {"dense": most})
+    assert isinstance(grant, Grant)
+    assert (await ledger.statement(ACCOUNT, NOW)).reserved == 300
+    branch = await gatekeeper.enter(grant, "dense", most, NOW)
+    assert breakable.steps == 1
+    await gatekeeper.enter(grant, "dense", most, NOW)
+    assert (await ledger.statement(ACCOUNT, NOW)).reserved == 600, "a hedge holds that much more"
+    await branch.spend(Usage(tokens=40), NOW)
+    await gatekeeper.settle(grant, NOW)
+    state = await ledger.statement(ACCOUNT, NOW)
+    assert (state.settled, state.reserved) == (40, 0)
+
+
+async def test_nothing_is_held_ahead_for_a_model_with_limits_of_its_own(ledger: Ledger) -> None:
+    gatekeeper = gate(ledger, limits={"budgets": [BUDGET]}, models={"dense": {"calls_per_day": 1}})
+    who = Identity(tenant="acme", key="acme-key", scopes=Scopes())
+    for _ in range(2):
+        grant = await gatekeeper.grant(who, Usage(tokens=100), NOW, {"dense": Usage(tokens=300)})
+        assert isinstance(grant, Grant)
+        assert (await ledger.statement(ACCOUNT, NOW)).reserved == 100, "what never gets there uses none of its calls"
+        await gatekeeper.settle(grant, NOW)
