@@ -108,10 +108,23 @@ def _remotes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]
 
 
 def _setting(key: str, old: Any, new: Any) -> Iterator[Change]:
-    if key != "graph":
-        path = key if key in _SECTIONS else f"gateway.{key}"
-        yield Change(what=f"{path}: {shown(old)} -> {shown(new)}", restarts=False)
-        return
+    if key in _SECTIONS:
+        yield from _tenants(old, new) if key == "tenants" else _node((key,), old, new)
+    elif key != "graph":
+        yield from _node(("gateway", key), old, new)
+    else:
+        yield from _graph(old, new)
+
+
+def _tenants(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old or name not in new:
+            yield Change(what=f"{path_of(('tenants', name))}: {'goes' if name in old else 'is new'}", restarts=False)
+        else:
+            yield from _node(("tenants", name), old[name], new[name])
+
+
+def _graph(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     for name in sorted(old.keys() | new.keys()):
         if name not in old or name not in new:
             yield Change(what=f"{path_of(('graph', name))}: {'goes' if name in old else 'is new'}", restarts=False)
@@ -122,7 +135,7 @@ def _setting(key: str, old: Any, new: Any) -> Iterator[Change]:
 
 
 def _node(loc: Loc, old: Any, new: Any) -> Iterator[Change]:
-    """Yield every value that differs inside a graph node; a list of another length is another list."""
+    """Yield every value that differs inside a section; a list of another length is another list."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys((*old, *new)):
             yield from _node((*loc, key), old.get(key), new.get(key))
