@@ -3,7 +3,8 @@
 The same synthetic engine is served twice by ``tercet serve``: once with nothing, once with keys, limits, a budget, an
 answer cache that has nothing, guards with 100,000 words, personal data masked in both directions and an audit trail.
 Both are asked over HTTP in turns. Prints the added time to the first token and what is left of the throughput, and
-writes ``results/governance.json``. ``--bare`` has gateways and engines as bare processes instead: a first look.
+writes ``results/governance.json``. ``--bare`` has gateways and engines as bare processes instead: a first look. ``--real`` puts
+the demo model on vLLM behind both, and writes ``results/governance_real.json``.
 """
 
 from __future__ import annotations
@@ -37,10 +38,15 @@ BARE, GOVERNED = "nothing", "all of it"
 TENANT, PLENTY = "acme", 10**8
 WORDS = 100_000
 POINTS = (Point(streams=32, answers=3), Point(streams=128, answers=3))
+REAL_POINTS = (Point(streams=8, answers=2), Point(streams=32, answers=1))
 TTFT_GOAL_MS, THROUGHPUT_GOAL = 5.0, 0.9
 POOL: Mapping[str, Any] = {
     "family": "dense", "source": "none/needed", "runtime": "synthetic", "synthetic": SPEC.model_dump(mode="json"),
     "replicas": {"min": 1, "max": 1}, "max_waiting": 1024,
+}  # fmt: skip
+REAL_POOL: Mapping[str, Any] = {
+    "family": "dense", "source": "demo/dense", "engine": {"max_num_seqs": 32}, "replicas": {"min": 1, "max": 1},
+    "max_waiting": 1024,
 }  # fmt: skip
 
 
@@ -79,14 +85,14 @@ def graph(words: Path) -> dict[str, Any]:
     }
 
 
-def governed(folder: Path) -> dict[str, Any]:
-    """Return a document with all of it; the node that is asked has the name of the other document's pool."""
+def governed(folder: Path, pool: Mapping[str, Any] = POOL) -> dict[str, Any]:
+    """Return a document with all of it in front of *pool*; the node that is asked has the name of the other document's pool."""
     limits = {
         "requests_per_minute": PLENTY, "tokens_per_minute": PLENTY, "concurrent": PLENTY, "calls_per_day": PLENTY,
         "budgets": [{"tokens": PLENTY, "per": "month"}, {"cost": 1e6, "per": "month"}],
     }  # fmt: skip
     return {
-        "models": {"engine": {**POOL, "price": {"input_per_million": 0.1, "output_per_million": 0.4}}},
+        "models": {"engine": {**pool, "price": {"input_per_million": 0.1, "output_per_million": 0.4}}},
         "graph": graph(_word_list(folder)),
         "default": "dense",
         "audit": {"enabled": True, "folder": str(folder / "audit")},
@@ -121,12 +127,12 @@ def without_ray(folder: Path) -> Iterator[list[Launch]]:
         yield made
 
 
-def launches(folder: Path) -> list[Launch]:
-    """Return how both are started."""
-    told = governed(folder)
+def launches(folder: Path, pool: Mapping[str, Any]) -> list[Launch]:
+    """Return how both are started, around a *pool* each."""
+    told = governed(folder, pool)
     (key,) = asyncio.run(new_keys(told["access"], TENANT))
     return [
-        _launch(BARE, {"models": {"dense": dict(POOL)}}, folder),
+        _launch(BARE, {"models": {"dense": dict(pool)}}, folder),
         _launch(GOVERNED, told, folder, key),
     ]
 
@@ -140,21 +146,22 @@ def _launch(name: str, document: Mapping[str, Any], folder: Path, key: str = "")
 
 
 @contextmanager
-def both(folder: Path, *, served: bool) -> Iterator[dict[str, Server]]:
+def both(folder: Path, *, served: bool, pool: Mapping[str, Any]) -> Iterator[dict[str, Server]]:
     """Start both, each paused until its turn; raises KeyError where one did not start, which was said."""
     with ExitStack() as stack:
-        how = launches(folder) if served else stack.enter_context(without_ray(folder))
+        how = launches(folder, pool) if served else stack.enter_context(without_ray(folder))
         servers = stack.enter_context(lined_up(how, folder, typer.echo))
         yield {name: servers[name] for name in (BARE, GOVERNED)}
 
 
-def run(folder: Path, *, count: int, pairs: int, served: bool = True) -> Cost:
+def run(folder: Path, *, count: int, pairs: int, served: bool = True, real: bool = False) -> Cost:
     """Measure everything."""
-    with both(folder, served=served) as servers:
-        records = list(rounds("synthetic", servers, POINTS, count=count, say=typer.echo))
+    kind, points, pool = ("real", REAL_POINTS, REAL_POOL) if real else ("synthetic", POINTS, POOL)
+    with both(folder, served=served, pool=pool) as servers:
+        records = list(rounds(kind, servers, points, count=count, say=typer.echo))
         with awake(servers[BARE]) as base, awake(servers[GOVERNED]) as ours:
             ttft = added_ttft(base.launch.port, ours.launch.port, pairs=pairs, key=ours.launch.key)
-    return Cost(at=utc_now(), setup=facts(), ttft=ttft, throughput=[_throughput(point, records) for point in POINTS])
+    return Cost(at=utc_now(), setup=facts(), ttft=ttft, throughput=[_throughput(point, records) for point in points])
 
 
 def _throughput(point: Point, records: list[Record]) -> Throughput:
@@ -201,14 +208,17 @@ def main(
     count: Annotated[int, typer.Option("--rounds", help="How often both are measured at every point.")] = 7,
     pairs: Annotated[int, typer.Option(help="Pairs of requests for the time to the first token.")] = 200,
     bare: Annotated[bool, typer.Option(help="Without Ray and HAProxy; write nothing.")] = False,
+    real: Annotated[bool, typer.Option(help="The demo model on vLLM behind both.")] = False,
 ) -> None:
     """Measure, print and keep it."""
+    if bare and real:
+        raise typer.BadParameter("--bare has synthetic engines only", param_hint="--real")
     with scratch_directory() as folder:
-        found = run(folder, count=count, pairs=pairs, served=not bare)
+        found = run(folder, count=count, pairs=pairs, served=not bare, real=real)
     show_sheets(sheets(found))
     typer.echo(f"wanted: {TTFT_GOAL_MS:g} ms at most, and a ratio of at least {THROUGHPUT_GOAL:g}")
     if not bare:
-        (FOLDER / "governance.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+        (FOLDER / ("governance_real.json" if real else "governance.json")).write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
 
 
 if __name__ == "__main__":
