@@ -38,12 +38,12 @@ class Parts:
 
     def names(self, section: str) -> list[str]:
         """Return every name written under *section*, readable or not."""
-        return [name for name in _mapping(self.raw.get(section)) if isinstance(name, str)]
+        return [name for name in mapping(self.raw.get(section)) if isinstance(name, str)]
 
     def adapters(self) -> list[str]:
         """Return the model name of every adapter that is written under a model, readable or not."""
-        written = ((name, _mapping(model).get("adapters")) for name, model in _named(self.raw, "models"))
-        return [served_name(name, one) for name, named in written for one in _mapping(named) if isinstance(one, str)]
+        written = ((name, mapping(model).get("adapters")) for name, model in _named(self.raw, "models"))
+        return [served_name(name, one) for name, named in written for one in mapping(named) if isinstance(one, str)]
 
     def sound(self, *loc: str | int) -> bool:
         """Say whether what stands at *loc* is what its author wrote, not a default in the place of a mistake."""
@@ -109,20 +109,21 @@ def _node(value: Any) -> KindSpec | None:
 
 def _written_targets(node: Any) -> Iterator[tuple[Loc, str]]:
     """Yield what looks like a target in a node that cannot be read: a listed name, or a ``to``."""
-    written = _mapping(node)
+    written = mapping(node)
     # Beside the kind, lists are options; where no kind is known it may be any of them.
     for kind in [key for key in written if key in KINDS] or written:
         entries = written[kind]
         for at, entry in enumerate(entries if isinstance(entries, list) else []):
             if isinstance(entry, str):
                 yield (kind, at), entry
-            elif isinstance(to := _mapping(entry).get("to"), str):
+            elif isinstance(to := mapping(entry).get("to"), str):
                 yield (kind, at, "to"), to
 
 
 def _named(raw: Mapping[str, Any], section: str) -> Iterator[tuple[str, Any]]:
-    return ((name, value) for name, value in _mapping(raw.get(section)).items() if isinstance(name, str))
+    return ((name, value) for name, value in mapping(raw.get(section)).items() if isinstance(name, str))
 
 
-def _mapping(value: Any) -> Mapping[Any, Any]:
+def mapping(value: Any) -> Mapping[Any, Any]:
+    """Return *value* where it is a section of names, an empty one where it is anything else."""
     return value if isinstance(value, Mapping) else {}

@@ -17,6 +17,7 @@ from cluster.checks.engine import ill_equipped
 from cluster.checks.exposure import exposed
 from cluster.checks.hedges import futile
 from cluster.checks.names import circular, dangling, default_of, misnamed, unpooled
+from cluster.checks.people import sent_away
 from cluster.checks.prefix_groups import lonely
 from cluster.checks.profiles import misprofiled, profiles_of, unprofiled
 from cluster.checks.quantized import unaccelerated
@@ -100,6 +101,7 @@ def _contradictions(parts: Parts, nodes: Sequence[Machine], look: Look) -> Itera
     yield from mixed(parts)
     yield from unmet(parts)
     yield from uncallable(parts)
+    yield from sent_away(parts)
     yield from misplaced(parts)
     yield from unclassed(parts)
     yield from unruly(parts)

@@ -30,7 +30,7 @@ def options(spec: KindSpec) -> list[str]:
 def label(spec: KindSpec, loc: Loc) -> str:
     """Say why a request goes to the target at *loc*; nothing where there is no choice."""
     kind, section = kind_of(spec), spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
-    if len(loc) == 1:
+    if len(loc) == 1 or (loc[-1] == "model" and loc[0] != kind):
         return "" if loc[0] == kind else _role(spec, str(loc[0]))
     if kind == _BROWN_OUT:
         return "in a brown-out"

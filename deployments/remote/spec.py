@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -76,10 +76,19 @@ class RemoteRedact(Strict):
     """What is done with personal data before a request leaves.
 
     With ``mask`` placeholders leave and the originals are put back into the answer; with ``block`` nothing leaves.
+    Names are not looked for: a node that does so has to stand before it.
     """
 
     action: Literal["mask", "block"] = "mask"
     entities: Entities = EVERY
+
+    @model_validator(mode="before")
+    @classmethod
+    def _asks_nobody(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "names" in value:
+            rule = "are not looked for here; lead to this model by a node such as {redact: NAME, names: {model: POOL}}"
+            fail("redact", [problem(("names",), "no_names", rule, value["names"])])
+        return value
 
 
 class RemoteSpec(Strict):

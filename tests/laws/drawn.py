@@ -144,7 +144,9 @@ def transform(to: Names) -> Section:
 
 
 def redact(to: Names) -> Section:
-    options = _with(direction=st.sampled_from(["input", "output"]), action=st.sampled_from(["mask", "flag"]))
+    action = st.sampled_from(["mask", "flag"])
+    names = to.map(lambda name: {"model": name, "otherwise": "pass", "within": 0.5})
+    options = st.one_of(_with(direction=st.sampled_from(["input", "output"]), action=action), _with(names=names))
     return _one("redact", to, options)
 
 

@@ -187,6 +187,16 @@ ROWS: Mapping[str, Row] = {
         streamed=("no_replica", "dense", "cut:deadline_exceeded", "cut:engine_failed", "engine_failed", "dense"),
         whole=("no_replica", "dense", "deadline_exceeded", "engine_failed", "engine_failed", "dense"),
     ),
+    "redact's names": Row(
+        node={"redact": "moe", "names": {"model": "dense", "otherwise": "pass", "within": "2s"}},
+        streamed=("moe",) * 6,
+        whole=("moe",) * 6,
+    ),
+    "redact that needs names": Row(
+        node={"redact": "moe", "names": {"model": "dense", "within": "2s"}},
+        streamed=("declined",) * 6,
+        whole=("declined",) * 6,
+    ),
     "guard": Row(
         node={"guard": "dense", "input": [{"injection": True}], "output": [{"words": ["never said"]}]},
         streamed=("no_replica", "dense", "cut:deadline_exceeded", "cut:engine_failed", "engine_failed", "dense"),

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
 
+from deployments.finding import Finder
 from deployments.graph.rewriting.prompt import texts_of, with_texts
 from deployments.graph.rewriting.writing import Written, said
 from deployments.pii.restoring import Placeholders
-from deployments.pii.scanner import Scanner
 from deployments.pii.vault import Vault
 from deployments.request import Request
 
+# Begins the search of one text.
+Search = Callable[[], Finder]
 # Without these no placeholder, nor part of one, is in an answer's bytes: neither as it is nor in an escape.
 # Arguments of tools are read from their beginning on, to know what is inside their strings.
 _MARKS = (b"<", b"\\u", b"\\\\", b"arguments", b"partial_json")
 
 
-def masked(request: Request, kinds: Collection[str]) -> tuple[Request, Vault]:
-    """Return *request* with placeholders for what is found in it, and what they stand for."""
+def masked(request: Request, search: Search) -> tuple[Request, Vault]:
+    """Return *request* with placeholders for what *search* finds in it, and what they stand for."""
     texts = texts_of(request)
     vault = Vault(said(one.text) for one in texts)
 
     def mask(text: str, source: bool) -> str:
-        other = Written(Scanner(kinds), vault.placeholder, source=source).whole(text)
+        other = Written(search(), vault.placeholder, source=source).whole(text)
         return text if other == text else other
 
     return with_texts(request, mask), vault
 
 
-def found_in(request: Request, kinds: Collection[str]) -> dict[str, str]:
-    """Return the kinds of what is found in *request*, each with the field that holds the first."""
+def found_in(request: Request, search: Search) -> dict[str, str]:
+    """Return the kinds of what *search* finds in *request*, each with the field that holds the first."""
     found: dict[str, str] = {}
     for one in texts_of(request):
 
@@ -37,7 +39,7 @@ def found_in(request: Request, kinds: Collection[str]) -> dict[str, str]:
             found.setdefault(kind, field)
             return value
 
-        Written(Scanner(kinds), seen, source=one.source).whole(one.text)
+        Written(search(), seen, source=one.source).whole(one.text)
     return found
 
 

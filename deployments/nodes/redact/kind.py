@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from deployments.errors import ContentRefused
 from deployments.graph.kind import Kind, Plan
@@ -19,10 +20,11 @@ from deployments.graph.speaking import SPOKEN
 from deployments.graph.subject import Subject
 from deployments.graph.wiring import Wiring
 from deployments.nodes.redact.inward import found_in
+from deployments.nodes.redact.naming import Naming
 from deployments.nodes.redact.outward import Flagging, Masking
-from deployments.nodes.redact.screening import Screen, relayed
+from deployments.nodes.redact.screening import Screen, relayed, unnamed
 from deployments.nodes.redact.spec import RedactSpec
-from deployments.pii.scanner import warm
+from deployments.pii.scanner import Scanner, warm
 from deployments.request import Context, Frame, Request
 
 
@@ -40,7 +42,9 @@ class Redact:
 
     async def _inward(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         screen = Screen(self.name, self.spec.action, self.spec.entities, self.wiring.meters)
-        screened = await screen.screened(request)
+        names = self.spec.names
+        naming = unnamed if names is None else partial(Naming(self.name, names, self.wiring).names, context=context)
+        screened = await screen.screened(request, naming)
         async with aclosing(self._answered(screened.request, context, screened.answer)) as frames:
             async for frame in frames:
                 yield screened.noted(frame)
@@ -74,9 +78,10 @@ def plan(spec: RedactSpec, subject: Subject) -> Plan:
     if spec.direction == "output":
         why = f"looks for {', '.join(spec.entities)} in the answer, to {spec.action} it"
     else:
-        found = sorted(found_in(subject.request, spec.entities))
+        found = sorted(found_in(subject.request, partial(Scanner, spec.entities)))
         why = f"{spec.action}s {', '.join(found)} in the prompt" if found else "finds nothing personal in the prompt"
-    return Plan(order=(spec.redact,), why=(why,))
+    named = () if spec.names is None else (f"asks {spec.names.model} for people's names, to {spec.action} them",)
+    return Plan(order=(spec.redact,), why=(why, *named))
 
 
 def build(name: str, spec: RedactSpec, wiring: Wiring) -> Node:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -17,8 +18,10 @@ from deployments.graph.rewriting.answer import Rewriting
 from deployments.graph.rewriting.apart import Found, length_of, searched
 from deployments.graph.rewriting.prompt import readable
 from deployments.graph.speaking import SPOKEN
-from deployments.nodes.redact.inward import Restoring, found_in, masked, untouched
+from deployments.nodes.redact.inward import Restoring, Search, found_in, masked, untouched
 from deployments.nodes.redact.spec import Action
+from deployments.pii.names import BesideNames, KnownNames
+from deployments.pii.scanner import Scanner
 from deployments.request import Context, Frame, Request
 
 # Beside those that answer in words, rankings repeat the texts that they rank.
@@ -28,6 +31,15 @@ _LONG_CHARS = 500
 # What takes longer than other long requests should wait for.
 MOST_CHARS = 1_000_000
 _NOTE = "redacted"
+_UNKNOWN = "NAME=?"
+
+# Returns the names of people in a request, None where nobody could tell.
+Naming = Callable[[Request], Awaitable[Sequence[str] | None]]
+
+
+async def unnamed(request: Request) -> Sequence[str]:  # noqa: ARG001
+    """Look for no names."""
+    return ()
 
 
 class Screened(NamedTuple):
@@ -55,28 +67,35 @@ class Screen:
     entities: tuple[str, ...]
     meters: Meters
 
-    async def screened(self, request: Request) -> Screened:
+    async def screened(self, request: Request, naming: Naming = unnamed) -> Screened:
         """Return what goes on; raises ContentRefused for what blocks it, Invalid for what cannot be searched."""
         answer: Rewriting | None = None
-        if self.action == "mask":
+        if self.action != "flag":
             readable(request, self.name)
-            request, vault = await self._search(masked, passing(request, self.name))
+        if self.action == "mask":
+            request = passing(request, self.name)
+        names = await naming(request)
+        search = self._searching(names or ())
+        if self.action == "mask":
+            request, vault = await self._search(masked, request, search)
             found = vault.counts
             if vault and request.endpoint in _REPEATING:
                 answer = Rewriting(
                     request.endpoint, stream=request.stream, writing=Restoring(vault), untouched=untouched
                 )
         else:
-            found = dict.fromkeys(await self._searched(request), 1)
+            found = dict.fromkeys(await self._searched(request, search), 1)
         for kind in found:
             self.meters.screened(self.name, kind, self.action)
-        return Screened(request, answer, ", ".join(f"{kind}={count}" for kind, count in sorted(found.items())))
+        told = [f"{kind}={count}" for kind, count in sorted(found.items())]
+        return Screened(request, answer, ", ".join(told if names is not None else [*told, _UNKNOWN]))
 
-    async def _searched(self, request: Request) -> dict[str, str]:
+    def _searching(self, names: Sequence[str]) -> Search:
+        return partial(BesideNames, self.entities, KnownNames(names)) if names else partial(Scanner, self.entities)
+
+    async def _searched(self, request: Request, search: Search) -> dict[str, str]:
         """Return what is found; raises ContentRefused where that is to end the request."""
-        if self.action == "block":
-            readable(request, self.name)
-        found = await self._search(found_in, request)
+        found = await self._search(found_in, request, search)
         if found and self.action == "block":
             for kind in found:
                 self.meters.screened(self.name, kind, "block")
@@ -84,12 +103,12 @@ class Screen:
             raise ContentRefused(f"{field}: holds what looks like personal data ({kind}); leave it out", param=field)
         return found
 
-    async def _search(self, search: Callable[[Request, Collection[str]], Found], request: Request) -> Found:
+    async def _search(self, work: Callable[[Request, Search], Found], request: Request, search: Search) -> Found:
         length = length_of(request)
         if length > MOST_CHARS:
             told = f"{length} characters are too many for {self.name}, which searches {MOST_CHARS} at most"
             raise BodyTooLarge(f"{told}; send less text")
-        return await searched(lambda asked: search(asked, self.entities), request, at_once=_LONG_CHARS)
+        return await searched(lambda asked: work(asked, search), request, at_once=_LONG_CHARS)
 
 
 async def relayed(node: Node, request: Request, context: Context, answer: Rewriting | None) -> AsyncGenerator[Frame]:
