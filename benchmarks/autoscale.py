@@ -3,7 +3,9 @@
 ``python -m benchmarks.autoscale`` writes ``results/autoscale.json`` and ``results/autoscale.md``. What needs a trace
 that is not there is left out, and said so. Every policy and peer is at its defaults and judged on the second half of
 recorded workloads; with ``--tuned`` peers are also tuned on the first. With ``--memory`` what was worked out before by
-the same code is not worked out again.
+the same code is not worked out again. ``--plan short`` runs one line after the other of what the short evaluation
+consists of, in the order of what matters, and writes every figure that the autoscaler is held to after each; killed and
+begun again it goes on. ``--list`` says what that would be.
 """
 
 from __future__ import annotations
@@ -11,47 +13,28 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from autoscale.arbiter.spec import BrownOutSpec
-from autoscale.backtest import calibrate
 from autoscale.backtest.columns import COLUMNS, written
-from autoscale.backtest.demand import engine_seconds
 from autoscale.backtest.entrants import named
 from autoscale.backtest.hindsight import finders
-from autoscale.backtest.memory import Memory, key_of
+from autoscale.backtest.memory import Memory
 from autoscale.backtest.protocol import Row, made, tasks
 from autoscale.backtest.report import Report
-from autoscale.backtest.trial import Trial
 from autoscale.backtest.yardstick import measured
-from autoscale.capacity.profile import StartTimes
-from autoscale.fleet import Slo
-from autoscale.hardware import Hardware
-from autoscale.sim.arrivals import Arrivals
-from autoscale.sim.profiles import shipped
-from autoscale.sim.scenario import Scenario, SimPool
-from autoscale.sim.traces.generated import Generated
-from autoscale.sim.traces.lengths import Lengths
 from autoscale.spec import AutoscaleSpec
-from benchmarks.autoscale_sets import SETTINGS, Setting, Workload
-from cluster.backtesting.scenario import shipped_path, source_of
+from benchmarks.autoscale_pages import write
+from benchmarks.autoscale_plan import PLANS, Plan, estimated_s
+from benchmarks.autoscale_planned import Bench, Told, run
+from benchmarks.autoscale_sets import SETTINGS, Setting
+from benchmarks.autoscale_trials import DAY_S, SHARE, trial_of
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-PROFILE = "llama2-70b-h100-tp8"
-STAND_IN = "llama3-8b-a100-tp2"
-# A step with a full chunk of prompts takes 0.12 s on this engine: a tighter TPOT would leave it nearly idle.
-SLO = Slo(ttft_p95_s=2.0, tpot_p95_s=0.2)
-SHARE = 0.999
-MEAN_REPLICAS = 12
-MOST_REPLICAS = 60
-DAY_S = 86_400.0
 POLICIES = (
     *(
         "sla",
@@ -80,77 +63,6 @@ def judged(span_s: float, given: argparse.Namespace, *, whole: bool = False) -> 
     if begin_s >= end_s:
         raise ValueError(f"--tune-until {given.tune_until:g} leaves nothing of {end_s / DAY_S:.3g} days to judge")
     return begin_s, end_s
-
-
-def trial_of(
-    setting: Setting,
-    workload: Workload,
-    folder: Path,
-    *,
-    from_s: float,
-    until_s: float,
-    seed: int,
-    memory: Memory | None = None,
-) -> Trial:
-    """Return one workload scaled to a mean of twelve replicas, from and up to a time of it."""
-    memory = memory or Memory()
-    profile = shipped(PROFILE)
-    profile = replace(profile, starts=StartTimes(median_s=setting.cold_start_s, sigma=0.2, failure_share=0.01))
-    pool = SimPool(
-        name="pool",
-        min_replicas=1,
-        max_replicas=MOST_REPLICAS,
-        initial_replicas=MEAN_REPLICAS,
-        profile=profile,
-        slo=SLO,
-        hardware=Hardware(kind=profile.hardware, gpus=8.0, cost_per_hour=8.0),
-    )
-    lengths, whole = workload.lengths(folder), workload.rates(folder)
-    rates = whole.scaled(MEAN_REPLICAS * _carried_rps(pool, lengths, memory))
-    spare_rps = setting.stand_in * float(rates.rate_rps.max() - rates.rate_rps.min())
-    pools = _pools(pool, lengths, spare_rps, memory)
-    scenario = Scenario(pools=pools, capacity_error=setting.capacity_error, seed=seed)
-    part = rates.between(from_s, until_s)
-    trace = Generated(rates=part, lengths=lengths, seed=seed, noise=workload.noise)
-    sources = {pool.name: source_of(shipped_path(PROFILE))}
-    return Trial(
-        name=f"{workload.name} ({setting.name})", scenario=scenario, arrivals={pool.name: trace}, sources=sources
-    )
-
-
-def _pools(pool: SimPool, lengths: Lengths, spare_rps: float, memory: Memory) -> tuple[SimPool, ...]:
-    """Return the pool, and beside it an idle one of a smaller model that carries *spare_rps* of its requests."""
-    if spare_rps <= 0:
-        return (pool,)
-    profile = shipped(STAND_IN)
-    spare = replace(
-        pool,
-        name="stand-in",
-        profile=replace(profile, starts=pool.profile.starts),
-        hardware=Hardware(kind=profile.hardware, gpus=2.0, cost_per_hour=2.0),
-    )
-    count = math.ceil(spare_rps / (BrownOutSpec().spare * _carried_rps(spare, lengths, memory)))
-    spare = replace(spare, min_replicas=count, initial_replicas=count, max_replicas=max(count, MOST_REPLICAS))
-    return replace(pool, stand_ins=("stand-in",)), spare
-
-
-def _carried_rps(pool: SimPool, lengths: Lengths, memory: Memory) -> float:
-    prompt, output = lengths.draw(np.random.default_rng(0), 20_000)
-    drawn = Arrivals(t_s=np.zeros(len(prompt)), prompt=prompt, output=output, cached=np.zeros(len(prompt), np.int32))
-
-    def found() -> float:
-        return calibrate.carried(
-            Scenario(pools=(pool,)),
-            pool,
-            calibrate.Lengths(sample=drawn),
-            engine_seconds(pool.profile.step),
-            replicas=MEAN_REPLICAS,
-            share=SHARE,
-        ).rate_rps
-
-    profile = replace(pool.profile, starts=StartTimes())
-    key = key_of("replay", "carried", profile, pool.slo, prompt, output) if memory.path else ""
-    return float(memory.recall(key, found))
 
 
 def reports(chosen: Sequence[Setting], given: argparse.Namespace) -> Iterator[Report]:
@@ -204,6 +116,29 @@ def _beside(report: Report, row: Row) -> str:
     return f"{found.value:.3f}{bounds}"
 
 
+def planned(plan: Plan, given: argparse.Namespace) -> None:
+    """Run the steps of a plan whose files are there, and write the results after each."""
+    bench = Bench(traces=given.traces, memory=Memory(given.memory), seed=given.seed)
+    steps = [step for step in plan.steps if _chosen(step.part.name, given.workloads)]
+    told = {part: Told() for part in dict.fromkeys(step.part for step in steps)}
+    whole_s = sum(estimated_s(step, given.traces) for step in steps if not step.part.workload.missing(given.traces))
+    print(f"{len(steps)} steps, about {whole_s / 60:.0f} minutes on one core", flush=True)
+    for at, step in enumerate(steps):
+        name = f"{step.kind}: {step.part.name}"
+        if missing := step.part.workload.missing(given.traces):
+            print(f"{name} left out, {given.traces} has no {', '.join(missing)}")
+            continue
+        print(f"{at + 1}/{len(steps)} {name}, about {estimated_s(step, given.traces):.0f} s", flush=True)
+        if given.list:
+            continue
+        began_s = time.monotonic()
+        run(step, bench, told[step.part])
+        page = write(given.output, plan, told, bench, steps[at + 1 :])
+        print(f"  after {time.monotonic() - began_s:.0f} s", flush=True)
+    if not given.list and any(one.rows for one in told.values()):
+        print(page)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the chosen settings and write the results after each workload."""
     parser = argparse.ArgumentParser(description="Backtest the autoscaler and its peers on recorded workloads.")
@@ -219,8 +154,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--hindsight", nargs="*", default=list(finders(SHARE)), help="rows that know the future")
     parser.add_argument("--memory", type=Path, default=None, help="file for what need not be worked out again")
+    parser.add_argument("--plan", choices=list(PLANS), default=None, help="a short evaluation, line by line")
+    parser.add_argument("--list", action="store_true", help="say what the plan would run, and how long that takes")
     parser.add_argument("--output", type=Path, default=RESULTS / "autoscale.json")
     given = parser.parse_args(arguments)
+    if given.plan is not None:
+        planned(PLANS[given.plan], given)
+        return
     chosen = [one for one in SETTINGS if _chosen(one.name, given.settings)]
     plain: list[dict[str, Any]] = []
     pages: list[str] = []

@@ -24,12 +24,15 @@ _GUESSES = 4
 _LEAST = 1e-9
 
 
-def optimum(work: Work, replay: Replay, share: float) -> Replayed | None:
+def optimum(work: Work, replay: Replay, share: float, shape: tuple[float, float] | None = None) -> Replayed | None:
     """Return the cheapest replayed schedule with at least *share* of requests within every target.
 
     Searched are the schedules that are cheapest at some price of missed work, for demand that is more or less evened
-    out and replicas that carry more or less than measured. None where none of them reaches *share*.
+    out and replicas that carry more or less than measured: those of one *shape*, such as was best on a similar trace,
+    or else of all. None where none of them reaches *share*.
     """
+    if shape is not None and (alike := _cheaper(work, *shape, replay, share, None)) is not None:
+        return alike
     best, evened = None, 0.0
     for over_s in _EVENED_S:
         found = _cheaper(work, over_s, 1.0, replay, share, best)
@@ -52,8 +55,10 @@ def _cheaper(
     priced = family(replace(work, replicas=evened / scale))
     cheaper = [one for one in priced if best is None or one.cost_s < best.paid_s]
     told = [f"price {one.price:.3g}, evened over {over_s:g} s, {scale:g} of the measured each" for one in cheaper]
-    found = _first(work, [one.counts for one in cheaper], told, replay, share)
-    return found if found is not None and (best is None or found.paid_s < best.paid_s) else None
+    found = first(work, [one.counts for one in cheaper], told, replay, share)
+    if found is None or (best is not None and found.paid_s >= best.paid_s):
+        return None
+    return replace(found, shape=(over_s, scale))
 
 
 def oracle(work: Work, replay: Replay, share: float) -> Replayed | None:
@@ -73,11 +78,11 @@ def _informed(work: Work, replay: Replay, share: float, best: Replayed | None) -
         if best is None or cost_s(work, counts) < best.paid_s:
             plans.append(counts)
             told.append(f"margin {margin:+.1%}")
-    found = _first(work, plans, told, replay, share)
+    found = first(work, plans, told, replay, share)
     return found if found is not None and (best is None or found.paid_s < best.paid_s) else None
 
 
-def _first(work: Work, plans: Sequence[Counts], told: Sequence[str], replay: Replay, share: float) -> Replayed | None:
+def first(work: Work, plans: Sequence[Counts], told: Sequence[str], replay: Replay, share: float) -> Replayed | None:
     """Find the first of ever more careful plans that reaches *share*; None where the last does not.
 
     Where to look is guessed: replays miss about as many times the work that exceeds a plan as the last one did.

@@ -22,6 +22,8 @@ class Replayed:
 
     ``attainment`` is the share of the pool's requests within every target, ``paid_s`` are replica-seconds.
     ``again`` gives the whole outcome, of which a replay that is only remembered knows no more than these two.
+    ``shape`` is over how long demand was evened out for it, seconds, and how many times the measured each replica was
+    taken to carry; None for any other schedule.
     """
 
     pool: str
@@ -30,6 +32,7 @@ class Replayed:
     attainment: float
     paid_s: float
     again: Callable[[], Outcome]
+    shape: tuple[float, float] | None = None
 
 
 Replay = Callable[[Counts, str], Replayed]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -30,6 +30,20 @@ class Tried(Generic[Setting]):
 def best(tried: Iterable[Tried[Setting]], share: float) -> Tried[Setting]:
     """Return the cheapest that holds *share*, or what comes nearest to it. Raises ValueError where none was tried."""
     return min(tried, key=lambda one: one.rank(share))
+
+
+def halved(ladder: Sequence[Setting], judge: Callable[[Setting], Figures], share: float) -> tuple[Tried[Setting], ...]:
+    """Try settings of a *ladder* from careful to careless, halving what is left, and return all that were tried.
+
+    It finds the most careless one that holds *share* where more care never misses more.
+    """
+    tried, low, high = [], 0, len(ladder)
+    while low < high:
+        middle = (low + high) // 2
+        tried.append(Tried(setting=ladder[middle], figures=judge(ladder[middle])))
+        holds = tried[-1].figures.slo >= share
+        low, high = (middle + 1, high) if holds else (low, middle)
+    return tuple(tried)
 
 
 def descend(start: Options, judge: Callable[[Options], Figures], share: float, most: int) -> tuple[Tried[Options], ...]:

@@ -49,6 +49,21 @@ def test_the_optimum_holds_and_nothing_cheaper_by_foresight_was_passed_over(shar
     assert len(tried) < 30
 
 
+def test_one_shape_alone_is_found_in_few_replays():
+    """The shape that was best is told and gives the same schedule again; one that cannot hold ends nothing."""
+    work, every, few = day(), list[float](), list[float]()
+    best = optimum(work, judged(work, every), 0.999)
+    assert best is not None
+    assert best.shape is not None
+    again = optimum(work, judged(work, few), 0.999, best.shape)
+    assert again is not None
+    assert again.paid_s == best.paid_s
+    assert len(few) < len(every)
+    other = optimum(work, judged(work, []), 0.999, (600.0, 4.0))
+    assert other is not None
+    assert other.paid_s == best.paid_s
+
+
 def test_no_schedule_is_none():
     """A share that cannot be reached gives no row rather than a wrong one."""
     work = day()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import pytest
+
 from autoscale.backtest.figures import Figures
 from autoscale.backtest.space import knobs, neighbours, told
-from autoscale.backtest.tuning import Tried, best, descend
+from autoscale.backtest.tuning import Tried, best, descend, halved
 from autoscale.policies.grammar import parse
 from autoscale.spec import AutoscaleSpec
 
@@ -45,6 +47,19 @@ def test_finds_the_cheapest_setting_that_holds():
     assert tried[0].setting == start
     assert 0.6 < best.setting.target_utilization <= 0.8
     assert best.figures.slo == 1.0
+
+
+@pytest.mark.parametrize("holds", range(10))
+def test_halving_a_ladder_finds_the_most_careless_setting_that_holds(holds):
+    """In four tries of nine settings, wherever that is; where none holds, what comes nearest."""
+    ladder = tuple(range(1, 10))
+
+    def judge(one):
+        return replace(NOTHING, slo=1.0 if one <= holds else 0.9 - one / 100, gpu_hours=10.0 - one)
+
+    tried = halved(ladder, judge, 0.999)
+    assert len(tried) <= 4
+    assert best(tried, 0.999).setting == max(1, holds)
 
 
 def test_ranks_by_gpus_and_by_cost_where_there_are_none():
