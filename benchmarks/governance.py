@@ -3,8 +3,8 @@
 The same synthetic engine is served twice by ``tercet serve``: once with nothing, once with keys, limits, a budget, an
 answer cache that has nothing, guards with 100,000 words, personal data masked in both directions and an audit trail.
 Both are asked over HTTP in turns. Prints the added time to the first token and what is left of the throughput, and
-writes ``results/governance.json``. ``--bare`` has gateways and engines as bare processes instead: a first look. ``--real`` puts
-the demo model on vLLM behind both, and writes ``results/governance_real.json``.
+writes ``results/governance.json``. ``--bare`` has gateways and engines as bare processes instead: a first look. ``--real``
+puts the demo model on vLLM behind both, and writes ``results/governance_real.json``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def graph(words: Path) -> dict[str, Any]:
 
 
 def governed(folder: Path, pool: Mapping[str, Any] = POOL) -> dict[str, Any]:
-    """Return a document with all of it in front of *pool*; the node that is asked has the name of the other document's pool."""
+    """Return a document with all of it around *pool*; the node that is asked has the name of the other's pool."""
     limits = {
         "requests_per_minute": PLENTY, "tokens_per_minute": PLENTY, "concurrent": PLENTY, "calls_per_day": PLENTY,
         "budgets": [{"tokens": PLENTY, "per": "month"}, {"cost": 1e6, "per": "month"}],
@@ -218,7 +218,8 @@ def main(
     show_sheets(sheets(found))
     typer.echo(f"wanted: {TTFT_GOAL_MS:g} ms at most, and a ratio of at least {THROUGHPUT_GOAL:g}")
     if not bare:
-        (FOLDER / ("governance_real.json" if real else "governance.json")).write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+        file = FOLDER / ("governance_real.json" if real else "governance.json")
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
 
 
 if __name__ == "__main__":
