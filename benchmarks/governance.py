@@ -3,8 +3,8 @@
 The same synthetic engine is served twice by ``tercet serve``: once with nothing, once with keys, limits, a budget, an
 answer cache that has nothing, guards with 100,000 words, personal data masked in both directions and an audit trail.
 Both are asked over HTTP in turns. Prints the added time to the first token and what is left of the throughput, and
-writes ``results/governance.json``. ``--bare`` has gateways and engines as bare processes instead: a first look. ``--real``
-puts the demo model on vLLM behind both, and writes ``results/governance_real.json``.
+writes ``results/governance.json``. ``--real`` puts the demo model on vLLM behind both and writes
+``results/governance_real.json``; ``--bare`` has gateways and engines as bare processes instead: a first look.
 """
 
 from __future__ import annotations
