@@ -122,9 +122,10 @@ def test_the_token_is_named_and_never_part_of_a_plan(monkeypatch: pytest.MonkeyP
 
 
 def test_turning_the_admin_routes_on_restarts_nothing() -> None:
-    """It is a setting of the gateway."""
-    (change,) = changes(planned(dense()), planned({**dense(), "gateway": {"admin": ADMIN}}))
-    assert (change.what.partition(":")[0], change.restarts) == ("gateway.admin", False)
+    """It is a setting of the gateway, and each part of it is named."""
+    found = changes(planned(dense()), planned({**dense(), "gateway": {"admin": ADMIN}}))
+    assert {change.what.partition(":")[0] for change in found} == {f"gateway.admin.{key}" for key in ADMIN}
+    assert not any(change.restarts for change in found)
 
 
 @pytest.mark.parametrize(
