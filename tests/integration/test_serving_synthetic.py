@@ -169,7 +169,7 @@ def test_a_killed_replica_costs_no_whole_answer_while_another_lives(cluster: Ser
 
     async def kill_one_of_two() -> list[httpx.Response]:
         burst = asyncio.create_task(_burst(cluster.url, 12, max_tokens=60))
-        await asyncio.to_thread(until, lambda: _active(cluster) == 12, within_s=20, what="all requests under way")
+        await asyncio.to_thread(until, lambda: _active(cluster) >= 12, within_s=20, what="all requests under way")
         victim, _ = cluster.replicas("dense")
         victim.kill()
         return await burst
