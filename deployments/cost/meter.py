@@ -118,10 +118,6 @@ class Meter:
         for seat, tokens in kv:
             seat.mark(tokens, 0, 0.0, 0.0, 0.0)
 
-    def owed_s(self, seat: Seat) -> float:
-        """Return what a sequence that decodes came to and does not owe yet."""
-        return seat.owed(self._fixed, self._kv_price, self._kv_later) if seat in self._decoding else 0.0
-
     def _owe(self, seat: Seat) -> None:
         seat.account.add(seat.owed(self._fixed, self._kv_price, self._kv_later))
 
