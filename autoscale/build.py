@@ -59,7 +59,7 @@ def undeployed(settings: PoolSettings) -> PoolFleet:
 
 
 def _slo(settings: PoolSettings) -> Slo:
-    return Slo(ttft_p95_s=settings.ttft_p95_s, tpot_p95_s=settings.tpot_p95_s)
+    return Slo(ttft_p95_s=settings.ttft_p95_s, tpot_p95_s=settings.tpot_p95_s, late=settings.late)
 
 
 def _pool(settings: PoolSettings, reports: Reports, served: Served, sight: Sight) -> PoolFleet:

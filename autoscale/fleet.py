@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from autoscale.capacity.profile import EngineLimits, EngineProfile
 from autoscale.hardware import Hardware, Inventory
+from deployments.scheduling.targets import Late, Targets, targets_of
 from deployments.signals import ClassDemand, Histogram, Stage
 from deployments.totals import LengthTotals, StepTotals
 
@@ -15,10 +16,19 @@ STARTING: frozenset[Stage] = frozenset({"requested", "placed", "building", "load
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slo:
-    """Latency targets in seconds; ``None`` where the pool promises nothing."""
+    """Latency targets in seconds; ``None`` where the pool promises nothing.
+
+    The engines' schedulers aim at them unless late requests are to go ``in_turn``.
+    """
 
     ttft_p95_s: float | None = None
     tpot_p95_s: float | None = None
+    late: Late = "behind"
+
+    @property
+    def targets(self) -> Targets:
+        """Return what the engines' schedulers aim at."""
+        return targets_of(self.ttft_p95_s, self.tpot_p95_s, self.late)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autoscale.capacity.profile import EngineLimits, EngineProfile
 from autoscale.hardware import Hardware
+from deployments.scheduling.targets import Late
 
 
 class PoolSettings(BaseModel):
@@ -30,6 +31,7 @@ class PoolSettings(BaseModel):
     slots: int = Field(default=0, ge=0)
     ttft_p95_s: float | None = Field(default=None, gt=0)
     tpot_p95_s: float | None = Field(default=None, gt=0)
+    late: Late = "behind"
     hardware: Hardware = Hardware()
     limits: EngineLimits = EngineLimits()
     profile: EngineProfile | None = None

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 from autoscale.capacity.knee_source import KneeSource
 from autoscale.capacity.profile import EngineProfile
-from autoscale.fleet import Demand, Fleet, PoolFleet, ReplicaFleet, Slo
+from autoscale.fleet import Demand, Fleet, PoolFleet, ReplicaFleet
 from autoscale.policies.grammar import parse
 from autoscale.policies.kind import Build
 from autoscale.policies.queue import QueueSpec
@@ -81,7 +81,9 @@ def faster(profile: EngineProfile, speed: float) -> EngineProfile:
 
 
 def _pool(pool: PoolFleet, speed: float, began_s: float) -> PoolFleet:
-    slo = Slo(ttft_p95_s=_times(pool.slo.ttft_p95_s, speed), tpot_p95_s=_times(pool.slo.tpot_p95_s, speed))
+    slo = replace(
+        pool.slo, ttft_p95_s=_times(pool.slo.ttft_p95_s, speed), tpot_p95_s=_times(pool.slo.tpot_p95_s, speed)
+    )
     return replace(
         pool,
         slo=slo,

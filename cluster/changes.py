@@ -23,6 +23,7 @@ RESTARTING: Mapping[str, str] = {
     "engine": "engine",
     "media": "media",
     "synthetic": "synthetic",
+    "targets": "slo",
     "bundles": "resources",
     "strategy": "resources",
     "pinned_cores": "resources",

@@ -21,6 +21,7 @@ from deployments.graph.spec import NodeSpec
 from deployments.media import Host, MediaSpec
 from deployments.quantities import Bytes, Seconds
 from deployments.remote.spec import Price, RemoteSpec
+from deployments.scheduling.targets import Late
 from deployments.tenancy.spec import AccessSpec, TenantSpec
 
 
@@ -43,10 +44,15 @@ class Replicas(Strict):
 
 
 class Slo(Strict):
-    """Latency that the pool promises; the autoscaler and the status page judge by it."""
+    """Latency that the pool promises; the autoscaler and the status page judge by it.
+
+    Its engines take requests first whose first token can still come in time, and as much of prompts into a step as lets
+    the others' tokens come in time; with ``late: in_turn`` all go in turn, as fast as the engine can.
+    """
 
     ttft_p95: Seconds | None = Field(default=None, gt=0)
     tpot_p95: Seconds | None = Field(default=None, gt=0)
+    late: Late = "behind"
 
 
 class Resources(Strict):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from autoscale.capacity.profile import EngineProfile
+from deployments.scheduling.targets import Late
 
 Family = Literal["dense", "moe", "distilled", "pooling"]
 Runtime = Literal["vllm", "synthetic"]
@@ -32,7 +33,8 @@ class PoolPlan:
     replica runs at once, ``max_waiting`` how many more it holds. ``drain_s``, ``ttft_p95_s`` and ``tpot_p95_s`` are
     in seconds. ``failover`` says whether a broken stream goes on at another replica. ``stand_ins`` are the pools that
     may take this one's requests, the best first; ``cost_per_hour`` is one replica's, ``None`` where nobody said.
-    ``profile`` is what was measured of such an engine before.
+    ``profile`` is what was measured of such an engine before. ``targets`` are what the engines' schedulers aim at:
+    nothing where ``late`` requests go in turn.
     """
 
     name: str
@@ -57,6 +59,8 @@ class PoolPlan:
     drain_s: float
     ttft_p95_s: float | None
     tpot_p95_s: float | None
+    late: Late = "behind"
+    targets: Mapping[str, float] = field(default_factory=dict)
     failover: bool = True
     priority: int = 0
     stand_ins: tuple[str, ...] = ()

@@ -41,6 +41,7 @@ from cluster.sizing import arguments_of, device_of, holds_adapters
 from cluster.stand_ins import stand_ins
 from deployments.graph.spec import dump
 from deployments.remote.spec import RemoteSpec, is_loopback
+from deployments.scheduling.targets import targets_of
 
 
 def resolve_file(path: Path, nodes: Sequence[Machine]) -> Plan | list[Problem]:
@@ -183,6 +184,8 @@ def _pool(name: str, model: ModelSpec, layout: Layout, nodes: Sequence[Machine],
         drain_s=model.drain,
         ttft_p95_s=model.slo.ttft_p95,
         tpot_p95_s=model.slo.tpot_p95,
+        late=model.slo.late,
+        targets=targets_of(model.slo.ttft_p95, model.slo.tpot_p95, model.slo.late).plain(),
         failover=model.failover,
         priority=model.priority,
         stand_ins=stand_ins(name, config.pools(), config.graph),

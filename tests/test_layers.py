@@ -90,7 +90,7 @@ def _banned_in_autoscale(where: str, used: Import) -> bool:
         return False
     if used.top == "deployments":
         # Units of the config are a leaf beside the contract files.
-        leaves = {"request", "signals", "totals", "quantities", "strict", "hours"}
+        leaves = {"request", "signals", "totals", "quantities", "strict", "hours", "scheduling"}
         return used.module.split(".")[1:2] not in [[leaf] for leaf in leaves]
     compiled = used.top == "numba" and not where.startswith("autoscale/sim/kernel/")
     return compiled or used.top in {"ray", "vllm", "torch"}

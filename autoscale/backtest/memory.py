@@ -15,6 +15,8 @@ import numpy as np
 Kind = Literal["replay", "hindsight", "peer", "policy"]
 
 _PACKAGE = Path(__file__).parents[1]
+# What engines take next follows from here, in simulations as well.
+_RULES = _PACKAGE.parent / "deployments" / "scheduling"
 # What follows from which code: the replay of a schedule, what a search finds by replays, a peer's run, a policy's run.
 _SIMULATOR, _NOT_OF_IT = ("sim/*.py", "sim/kernel/*.py", "sim/traces/*.py"), ("sim/knee.py", "sim/drawn.py")
 _REPLAYING = tuple(
@@ -75,7 +77,8 @@ def key_of(kind: Kind, *of: object) -> str:
 def _code(kind: Kind) -> str:
     digest = hashlib.sha256()
     others = {_PACKAGE / one for one in _NOT_OF_IT} if kind in {"replay", "hindsight"} else set()
-    for path in sorted({path for one in _FOLLOWS_FROM[kind] for path in _PACKAGE.glob(one)} - others):
+    found = {path for one in _FOLLOWS_FROM[kind] for path in _PACKAGE.glob(one)} - others
+    for path in (*sorted(found), *sorted(_RULES.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

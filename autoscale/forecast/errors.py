@@ -7,8 +7,9 @@ from typing import Any
 
 from autoscale.forecast.smoothing import gain
 
-# The scale is the root mean square over three memories: noise comes in spells of minutes, hours and days.
-_MEMORIES_S = (1800.0, 6 * 3600.0, 3 * 86_400.0)
+# The scale is the root mean square over two memories: noise comes in spells of hours and days. A quiet half hour says
+# nothing of the next one.
+_MEMORIES_S = (6 * 3600.0, 3 * 86_400.0)
 # What is assumed before anything was seen, and for how long that counts as seen.
 _ASSUMED, _ASSUMED_FOR_S = 0.12, 1800.0
 _LEAST = 0.01

@@ -13,11 +13,11 @@ from autoscale.forecast.season import DAY_S, WEEK_S, Season
 from autoscale.forecast.skill import Skill
 from autoscale.forecast.smoothing import gain
 
-# What a forecast is judged by: the mean of so many seconds, so that single arrivals are not taken for demand.
-NOW_S = 15.0
-_TREND_S = 300.0
-_TREND_LASTS_S = 600.0
-NAMES = ("level", "trend", "day", "week")
+# What demand is now: the mean of so many seconds, so that single arrivals are not taken for it.
+_NOW_S = 15.0
+# What a forecast is judged by: batches and queues take in what is shorter.
+EVEN_S = 60.0
+NAMES = ("level", "day", "week")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class _Made:
 
 @dataclass(slots=True)
 class Forecaster:
-    """Blend the present level with its trend and with the usual change at this time of day and week.
+    """Blend the present level with the usual change at this time of day and week.
 
     Each counts by its recent errors at the very horizon asked for; where nothing beats the level that is what remains,
     and a season counts only once it has been seen whole. The series is of non-negative values; ``floor`` is what
@@ -55,23 +55,23 @@ class Forecaster:
     _week: Season = field(default_factory=lambda: Season(WEEK_S))
     _skill: Skill = field(default_factory=lambda: Skill(len(NAMES)))
     _made: deque[_Made] = field(default_factory=deque)
-    _levels: deque[tuple[float, float]] = field(default_factory=deque)
+    _stands: float = 0.0
     _now: float | None = None
+    _even: float = 0.0
     _at_s: float = 0.0
 
     def see(self, at_s: float, value: float, gap_s: float, ahead_s: float) -> Forecast:
         """Take the mean *value* of the last *gap_s* seconds, and forecast *ahead_s* seconds later."""
-        before = value if self._now is None else self._now
-        self._now = before + gain(gap_s, NOW_S) * (value - before)
+        if self._now is None:
+            self._now = self._even = value
+        self._now += gain(gap_s, _NOW_S) * (value - self._now)
+        self._even += gain(gap_s, EVEN_S) * (value - self._even)
         self._at_s = at_s
         logged = math.log(self._now + self.floor)
-        self._judge(at_s, logged, gap_s)
-        level = self._level.see(logged, gap_s)
+        self._judge(at_s, math.log(self._even + self.floor), gap_s)
+        self._stands = self._level.see(logged, gap_s)
         self._day.see(at_s, logged)
         self._week.see(at_s, logged)
-        self._levels.append((at_s, level))
-        while self._levels[0][0] < at_s - _TREND_S and self._levels[1][0] <= at_s - _TREND_S:
-            self._levels.popleft()
         made = self._forecast(ahead_s)
         self._made.append(made)
         return Forecast(made.middle, made.scale, dict(zip(NAMES, self._skill.weights(), strict=True)))
@@ -94,6 +94,7 @@ class Forecaster:
         return {
             "floor": self.floor,
             "now": self._now,
+            "even": self._even,
             "at_s": self._at_s,
             "level": self._level.plain(),
             "day": self._day.plain(),
@@ -105,7 +106,8 @@ class Forecaster:
     @classmethod
     def of(cls, plain: dict[str, Any]) -> Forecaster:
         """Take up what an earlier process had learnt; forecasts that it had under way are not judged."""
-        made = cls(plain["floor"], _level=Level(**plain["level"]), _now=plain["now"], _at_s=plain["at_s"])
+        made = cls(plain["floor"], _now=plain["now"], _even=plain["even"], _at_s=plain["at_s"])
+        made._level = Level.of(plain["level"])
         made._day.take(plain["day"])
         made._week.take(plain["week"])
         made._skill.squares = list(plain["skill"])
@@ -113,22 +115,13 @@ class Forecaster:
         return made
 
     def _forecast(self, ahead_s: float) -> _Made:
-        level = self._levels[-1][1]
+        level = self._stands
         each = (
             level,
-            level + self._trend(ahead_s),
             *(level + self._usual(one, ahead_s) for one in (self._day, self._week)),
         )
         middle = sum(weight * one for weight, one in zip(self._skill.weights(), each, strict=True))
         return _Made(self._at_s + ahead_s, each, middle, self.errors.scale)
-
-    def _trend(self, ahead_s: float) -> float:
-        """Return how far the last minutes' slope leads if it dies down."""
-        (then_s, then), (now_s, now) = self._levels[0], self._levels[-1]
-        if now_s <= then_s:
-            return 0.0
-        lasts_s = _TREND_LASTS_S * -math.expm1(-ahead_s / _TREND_LASTS_S)
-        return (now - then) / max(_TREND_S, now_s - then_s) * lasts_s
 
     def _usual(self, season: Season, ahead_s: float) -> float:
         return season.change(self._at_s, ahead_s) or 0.0

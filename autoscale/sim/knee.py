@@ -141,6 +141,7 @@ def tried(asked: KneeQuestion, requests: Drawn, rate_rps: float) -> Tried:
         profile,
         ttft_s=asked.slo.ttft_p95_s or _PATIENCE_S,
         tpot_s=asked.slo.tpot_p95_s,
+        targets=asked.slo.targets,
         routing_s=_ROUTING_S,
         most_output=_MOST_OUTPUT,
         max_waiting=None,

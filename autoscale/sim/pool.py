@@ -120,6 +120,7 @@ def build_pool(number: int, scenario: Scenario, trace: Trace, results: Any, mach
         pool.profile,
         ttft_s=slo.ttft_p95_s,
         tpot_s=slo.tpot_p95_s,
+        targets=slo.targets,
         routing_s=scenario.routing_s,
         most_output=pool.most_output,
         max_waiting=pool.max_waiting,

@@ -71,7 +71,7 @@ def _pool(
         max_replicas=model.replicas.max,
         initial_replicas=min(model.replicas.max, max(model.replicas.min, least)),
         profile=profile,
-        slo=Slo(ttft_p95_s=model.slo.ttft_p95, tpot_p95_s=model.slo.tpot_p95),
+        slo=Slo(ttft_p95_s=model.slo.ttft_p95, tpot_p95_s=model.slo.tpot_p95, late=model.slo.late),
         hardware=_hardware(model, profile),
         stand_ins=tuple(one for one in stand_ins(name, config.pools(), config.graph) if one in chosen),
         priority=model.priority,

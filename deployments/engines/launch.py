@@ -21,6 +21,7 @@ from deployments.engines.synthetic import SyntheticEngine
 from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.errors import EngineFailed
 from deployments.media import MediaSpec
+from deployments.scheduling.targets import Targets
 
 if TYPE_CHECKING:
     from deployments.engines.vllm import VllmEngine
@@ -33,9 +34,9 @@ async def build_engine(
 ) -> Engine:
     """Return an engine that has not been started; raises EngineFailed where its checkpoint cannot be had.
 
-    ``pool_spec`` is plain JSON: name, pool, family, source, runtime, engine, synthetic, cores, cache. May take minutes
-    the first time a demo checkpoint is built, and never blocks the event loop. ``began_s`` is when the start of the
-    replica began, in Unix seconds; now where it is not given.
+    ``pool_spec`` is plain JSON: name, pool, family, source, runtime, engine, synthetic, targets, cores, cache. May take
+    minutes the first time a demo checkpoint is built, and never blocks the event loop. ``began_s`` is when the start of
+    the replica began, in Unix seconds; now where it is not given.
     """
     startup = Startup(began_s)
     startup.ended("process")
@@ -56,7 +57,14 @@ def _synthetic(pool_spec: Mapping[str, Any], replica: str, stage: OnStage, start
     spec = SyntheticSpec.model_validate(pool_spec.get("synthetic") or {})
     name, pooling = pool_spec["name"], pool_spec["family"] == "pooling"
     return SyntheticEngine(
-        name, pool_spec.get("pool", name), replica, spec, stage=stage, pooling=pooling, startup=startup
+        name,
+        pool_spec.get("pool", name),
+        replica,
+        spec,
+        stage=stage,
+        pooling=pooling,
+        targets=Targets.of(pool_spec.get("targets") or {}),
+        startup=startup,
     )
 
 
@@ -90,6 +98,7 @@ def _vllm(pool_spec: Mapping[str, Any], replica: str, checkpoint: str, stage: On
         media=media,
         family=pool_spec["family"],
         cores=cores,
+        targets=Targets.of(pool_spec.get("targets") or {}),
     )
     pool = pool_spec.get("pool", settings.name)
     return VllmEngine(pool, replica, settings, stage=stage, startup=startup, waiting=waiting)

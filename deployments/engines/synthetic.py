@@ -27,13 +27,14 @@ from deployments.engines.synthetic_stream import Stream
 from deployments.errors import EngineFailed, Overloaded
 from deployments.request import Context, Frame, Request
 from deployments.response_id import Place
+from deployments.scheduling.targets import NONE, Targets
 from deployments.signals import ReplicaSignals
 
 
 class SyntheticEngine:
     """Generates seeded words in the time that its spec says; ``clock`` is monotonic, ``wall`` is Unix time.
 
-    A ``pooling`` engine has vectors and scores instead, which take no time.
+    Its scheduler aims at ``targets``. A ``pooling`` engine has vectors and scores instead, which take no time.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class SyntheticEngine:
         wall: Callable[[], float] = time.time,
         stall_s: float = 30.0,
         pooling: bool = False,
+        targets: Targets = NONE,
         startup: Startup | None = None,
     ) -> None:
         self._name, self._pool, self._replica, self._spec = name, pool, replica, spec
@@ -56,7 +58,11 @@ class SyntheticEngine:
         self._stage, self._startup = StageClock(stage, wall), startup or Startup(wall=wall)
         self._front = Front(name, Place(pool=pool, replica=replica), spec, pooling=pooling, wall=wall)
         self._batch = Batch(
-            slots=spec.slots, kv_tokens=spec.kv_tokens, prefill_tokens_per_step=spec.prefill_tokens_per_step
+            slots=spec.slots,
+            kv_tokens=spec.kv_tokens,
+            prefill_tokens_per_step=spec.prefill_tokens_per_step,
+            targets=targets,
+            times=spec.step,
         )
         self._salts, self._prefixes = CacheSalts(), PrefixCache(spec.kv_tokens if spec.prefix_cache else 0)
         self._rng = Random(spec.seed)  # noqa: S311 - step noise, no secret
@@ -157,7 +163,7 @@ class SyntheticEngine:
             stage=self._stage.current,
             stage_since_s=self._stage.since_s,
             running=len(self._batch.running),
-            waiting=len(self._batch.waiting),
+            waiting=len(self._batch.waiting) + len(self._batch.late),
             slots=self._spec.slots,
             kv_used=min(1.0, self._batch.kv_held / self._spec.kv_tokens),
             prompt_tokens_total=self._prompt_tokens,
@@ -170,7 +176,9 @@ class SyntheticEngine:
             inter_token=self._inter_token.read(),
             adapters=self._adapters.names(),
             startup=self._startup.read(),
-            queued_prompt_tokens=sum(sequence.context for sequence in snapshot(self._batch.waiting)),
+            queued_prompt_tokens=sum(
+                sequence.context for queue in (self._batch.waiting, self._batch.late) for sequence in snapshot(queue)
+            ),
             remaining_tokens=sum(
                 stream.sequence.output_tokens - stream.sequence.generated for stream in snapshot(self._streams)
             ),
@@ -206,7 +214,7 @@ class SyntheticEngine:
                 await asyncio.Event().wait()
 
     async def _step(self) -> None:
-        step = self._batch.plan()
+        step = self._batch.plan(self._clock())
         by_sequence = {stream.sequence: stream for stream in self._streams}
         for sequence in step.preempted:
             self.costs.meter.pause(_seat(by_sequence[sequence]))

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
 from deployments.engines.snapshot import snapshot
-from deployments.engines.synthetic_spec import SyntheticSpec
+from deployments.engines.synthetic_spec import StepTime, SyntheticSpec
+from deployments.scheduling.lateness import is_late, late_is_next, prefill_s
+from deployments.scheduling.pace import prompt_tokens
+from deployments.scheduling.targets import NONE, Targets
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Sequence:
-    """One request inside the engine; ``prefilled`` and ``generated`` count tokens whose KV cache exists."""
+    """One request inside the engine; ``prefilled`` and ``generated`` count tokens whose KV cache exists.
+
+    ``came_s`` is when it began to wait for its first token, None where it has been delivered already.
+    """
 
     prompt_tokens: int
     output_tokens: int
     prefilled: int = 0
     generated: int = 0
+    came_s: float | None = None
 
     @property
     def context(self) -> int:
@@ -49,12 +57,20 @@ class Step:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """The sequences of one engine; there is no prefill or decode phase, only tokens that lack a cache entry."""
+    """The sequences of one engine; there is no prefill or decode phase, only tokens that lack a cache entry.
+
+    Of what waits, ``late`` is what cannot have its first token in time any more; where nothing is promised in
+    ``targets`` nothing is. ``times`` is how long steps take.
+    """
 
     slots: int
     kv_tokens: int
     prefill_tokens_per_step: int
+    targets: Targets = NONE
+    times: StepTime = field(default_factory=StepTime)
     waiting: deque[Sequence] = field(default_factory=deque)
+    late: deque[Sequence] = field(default_factory=deque)
+    preferred: int = 0
     running: dict[Sequence, None] = field(default_factory=dict)  # a set that keeps the order of admission
     preemptions: int = 0
 
@@ -71,15 +87,19 @@ class Batch:
         """Forget *sequence* wherever it is; one that is gone already is nothing to do."""
         if sequence in self.running:
             del self.running[sequence]
-        elif sequence in self.waiting:
-            self.waiting.remove(sequence)
+        for queue in (self.waiting, self.late):
+            if sequence in queue:
+                queue.remove(sequence)
 
-    def plan(self) -> Step:
+    def plan(self, now_s: float = 0.0) -> Step:
         """Preempt, admit and prefill, in this order; ``finish`` applies the tokens once the step's time is over."""
         preempted = self._preempt()
-        self._admit()
         decoding = [sequence.context for sequence in self.running if sequence.prefilled == sequence.context]
-        prefilled = self._prefill()
+        self._let_late_wait(now_s, decoding)
+        budget = self._budget(decoding)
+        self._admit(budget)
+        decoding = [sequence.context for sequence in self.running if sequence.prefilled == sequence.context]
+        prefilled = self._prefill(budget)
         emitting = tuple(sequence for sequence in self.running if sequence.prefilled == sequence.context)
         return Step(
             prefill_tokens=sum(tokens for _, tokens, _ in prefilled),
@@ -111,16 +131,62 @@ class Batch:
             victims.append(victim)
         return tuple(victims)
 
-    def _admit(self) -> None:
+    def _let_late_wait(self, now_s: float, decoding: list[int]) -> None:
+        """Move what cannot be in time behind the rest, as far as it is at the head of the queue."""
+        while len(self.running) < self.slots and self.waiting and self._is_late(self.waiting[0], now_s, decoding):
+            self.late.append(self.waiting.popleft())
+
+    def _is_late(self, one: Sequence, now_s: float, decoding: list[int]) -> bool:
+        if one.came_s is None or one.generated or self.targets.due_s == math.inf:
+            return False
+        tokens, (token_s, context_s) = one.context - one.prefilled, self._prompt_costs_s
+        own_s = prefill_s(tokens, one.prefilled, token_s, context_s)
+        own_s += math.ceil(tokens / self.prefill_tokens_per_step) * self._decode_s(decoding)
+        return is_late(now_s - one.came_s, own_s, self.targets.due_s)
+
+    def _budget(self, decoding: list[int]) -> int:
+        """Return how many prompt tokens the coming step may compute."""
+        budget, first = self.prefill_tokens_per_step, self._first()
+        if first is None or not decoding or self.targets.pace_s == math.inf:
+            return budget
+        left_s = self.targets.pace_s - self._decode_s(decoding)
+        return prompt_tokens(budget, left_s, first.prefilled, *self._prompt_costs_s)
+
+    def _first(self) -> Sequence | None:
+        """Return whose prompt is next."""
+        begun = (one for one in self.running if one.prefilled < one.context)
+        return next(begun, None) or next(iter((*self.waiting, *self.late)), None)
+
+    def _decode_s(self, decoding: list[int]) -> float:
+        """Return the time of a step without prompts."""
+        times = self.times
+        return (
+            times.base_ms / 1e3 + (times.per_sequence_us * len(decoding) + times.per_kv_token_us * sum(decoding)) / 1e6
+        )
+
+    @property
+    def _prompt_costs_s(self) -> tuple[float, float]:
+        return self.times.per_prefill_token_us / 1e6, self.times.per_prefill_context_us / 1e6
+
+    def _admit(self, budget: int) -> None:
+        """Take in what waits as long as there is room; what no part of the budget is left for may still be late."""
         held = self.kv_held
-        while self.waiting and len(self.running) < self.slots:
-            held += self.waiting[0].context + 1
+        budget -= sum(one.context - one.prefilled for one in self.running)
+        while (self.waiting or self.late) and len(self.running) < self.slots:
+            if budget <= 0 and self.targets.any:
+                return
+            late = late_is_next(len(self.waiting), len(self.late), self.preferred)
+            queue = self.late if late else self.waiting
+            held += queue[0].context + 1
             if self.running and held > self.kv_tokens:
                 return
-            self.running[self.waiting.popleft()] = None
+            self.preferred = 0 if late or not self.late else self.preferred + 1
+            one = queue.popleft()
+            budget -= one.context - one.prefilled
+            self.running[one] = None
 
-    def _prefill(self) -> tuple[tuple[Sequence, int, float], ...]:
-        budget, prefilled = self.prefill_tokens_per_step, []
+    def _prefill(self, budget: int) -> tuple[tuple[Sequence, int, float], ...]:
+        prefilled = []
         for sequence in self.running:
             # The newest token's entry is written by the decode step itself, at no extra cost.
             taken = min(budget, sequence.context - sequence.prefilled)

@@ -30,6 +30,7 @@ class Stream:
         self.request_id = context.call_id
         begun = ask.begun
         self.sequence = Sequence(prompt_tokens=ask.prompt_tokens + begun, output_tokens=ask.output_tokens - begun)
+        self.sequence.came_s = None if begun else now_s
         self.request, self.ask, self.rendering = request, ask, rendering
         self.salt: str | None = None
         self.owner = context.standing.account

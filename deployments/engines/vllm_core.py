@@ -26,6 +26,8 @@ from deployments.engines.vllm_client import WatchedLLM
 from deployments.engines.vllm_executor import LeavingMultiprocExecutor, LeavingUniProcExecutor
 from deployments.engines.vllm_handover import handed_to
 from deployments.engines.vllm_load import Load, LoadLogger
+from deployments.engines.vllm_punctual import aim
+from deployments.scheduling.targets import Targets
 
 # By name, because vLLM imports it in its own process: where it is chosen, no model code is needed.
 _CPU_ADAPTER_WORKER = "deployments.engines.vllm_cpu_adapters.AdapterWorker"
@@ -92,10 +94,12 @@ def build(
     load: Load,
     environment: Mapping[str, str],
     last_words: LastWords,
+    targets: Targets,
     waiting: CoreProcess | None = None,
 ) -> Core:
     """Start the engine and wait until its model is loaded; blocks, raises what vLLM raises.
 
+    Its scheduler aims at *targets*.
     The engine core runs in *waiting* where that was started with the same *environment*.
     """
     fitting = waiting if waiting is not None and waiting.environment == environment else None
@@ -104,6 +108,7 @@ def build(
     before = set(multiprocessing.active_children()) - ({fitting.process} if fitting else set())
     with inherited({**environment, **last_words.environment(DEFAULT_LOGGING_CONFIG)}), handed_to(fitting):
         config = _configured(arguments)
+        aim(config, targets)
         # Without the details nobody knows how many prompt tokens a step computed.
         told = config.observability_config.enable_logging_iteration_details
         config.observability_config.enable_logging_iteration_details = True

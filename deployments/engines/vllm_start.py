@@ -21,11 +21,15 @@ from deployments.engines.vllm_load import Load
 from deployments.engines.vllm_serving import VllmServing
 from deployments.errors import EngineFailed
 from deployments.media import MediaSpec
+from deployments.scheduling.targets import NONE, Targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VllmSettings:
-    """What decides an engine; ``cores`` are its alone, None where it shares the machine."""
+    """What decides an engine; ``cores`` are its alone, None where it shares the machine.
+
+    Its scheduler aims at ``targets``.
+    """
 
     name: str
     checkpoint: str
@@ -33,6 +37,7 @@ class VllmSettings:
     media: MediaSpec = field(default_factory=MediaSpec)
     family: Family = "dense"
     cores: Sequence[int] | None = None
+    targets: Targets = NONE
 
 
 def parsed(settings: VllmSettings) -> Namespace:
@@ -61,7 +66,7 @@ async def built(
         local=all_local(settings.checkpoint, settings.arguments),
     )
     try:
-        return await asyncio.to_thread(vllm_core.build, arguments, load, variables, words, waiting)
+        return await asyncio.to_thread(vllm_core.build, arguments, load, variables, words, settings.targets, waiting)
     except Exception as error:
         reason = words.read() or sentence(error)
         raise EngineFailed(f"{settings.name}: the engine did not start: {reason}") from error

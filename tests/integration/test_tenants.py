@@ -28,6 +28,7 @@ ACCOUNT = "tenant acme|tokens|ever"
 REVOKED_WITHIN_S = 5.0
 LEASE_S = 10
 BUDGET = 400
+HELD = 60
 
 
 @pytest.fixture(scope="module")
@@ -103,16 +104,19 @@ def test_operators_have_a_port_of_their_own(cluster: Serving, document: dict[str
 
 
 def test_a_crowd_ends_within_its_budget(cluster: Serving, document: dict[str, Any]) -> None:
-    """Sixty at once through both gateways; what was charged is what was answered, to the token."""
+    """Sixty at once through both gateways; what was charged is what was answered, and the rest can still be spent."""
     secret = key(cluster, "--limits", f"{{budgets: [{{tokens: {BUDGET}, per: ever}}]}}")
     with ThreadPoolExecutor(60) as crowd:
         answers = list(crowd.map(lambda _: asked(cluster, secret, max_tokens=8), range(60)))
+    assert any(answer.status_code == 200 for answer in answers)
+    while answers[-1].status_code == 200 or len(answers) == 60:
+        answers.append(asked(cluster, secret, max_tokens=8))
     refused = [answer for answer in answers if answer.status_code != 200]
     assert {answer.json()["error"]["code"] for answer in refused} == {"budget_exhausted"}
     used = sum(answer.json()["usage"]["total_tokens"] for answer in answers if answer.status_code == 200)
     kept = account(document, f"key {secret.split('_')[1]}|tokens|ever")
     assert (kept.settled, kept.reserved, kept.overrun) == (used, 0, 0)
-    assert BUDGET / 4 < used <= BUDGET
+    assert BUDGET - HELD < used <= BUDGET
 
 
 def test_what_a_killed_gateway_held_comes_back(cluster: Serving, document: dict[str, Any]) -> None:

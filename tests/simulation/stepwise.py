@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from autoscale.capacity.profile import EngineProfile
 from deployments.pool.choice import Candidate, choose
+from deployments.scheduling.lateness import SHARED, TURN
+from deployments.scheduling.pace import LEAST
+from deployments.scheduling.targets import NONE, Targets
 
 _MASK = 2**64 - 1
 
@@ -39,7 +42,10 @@ class Engine:
     """vLLM's order of scheduling over blocks that are counted sequence by sequence."""
 
     profile: EngineProfile
+    targets: Targets = NONE
     waiting: deque[Sequence] = field(default_factory=deque)
+    late: deque[Sequence] = field(default_factory=deque)
+    preferred: int = 0
     running: list[Sequence] = field(default_factory=list)
     scheduled: list[tuple[Sequence, int]] = field(default_factory=list)
     ends_s: float = math.inf
@@ -51,11 +57,11 @@ class Engine:
 
     @property
     def in_flight(self) -> int:
-        return len(self.waiting) + len(self.running)
+        return len(self.waiting) + len(self.late) + len(self.running)
 
     @property
     def unbegun(self) -> int:
-        return sum(one.generated == 0 for one in (*self.waiting, *self.running))
+        return sum(one.generated == 0 for one in (*self.waiting, *self.late, *self.running))
 
     def blocks(self, tokens: int) -> int:
         return -(-tokens // self.profile.limits.block_tokens)
@@ -65,7 +71,10 @@ class Engine:
         limits = self.profile.limits
         held = {one: self.blocks(one.computed) for one in self.running}
         free = limits.kv_tokens // limits.block_tokens - sum(held.values())
-        budget = max(limits.batched_tokens, limits.slots)
+        decoding = [one for one in self.running if one.decoding]
+        if sum(self.blocks(one.computed + 1) - held[one] for one in decoding) <= free:
+            self._let_late_wait(at_s, decoding)
+        budget = self._budget(decoding)
         self.scheduled, preempted = [], False
         at = 0
         while at < len(self.running) and budget > 0:
@@ -84,11 +93,13 @@ class Engine:
             free, budget, at = free - need, budget - count, at + 1
             held[one] += need
             self.scheduled.append((one, count))
-        while not preempted and self.waiting and budget > 0 and len(self.running) < limits.slots:
-            one = self.waiting[0]
+        while not preempted and (self.waiting or self.late) and budget > 0 and len(self.running) < limits.slots:
+            turn = bool(self.late) and (not self.waiting or self.preferred >= TURN - 1)
+            one = (self.late if turn else self.waiting)[0]
             if self.blocks(one.tokens) > free:
                 break
-            self.running.append(self.waiting.popleft())
+            self.running.append((self.late if turn else self.waiting).popleft())
+            self.preferred = 0 if turn or not self.late else self.preferred + 1
             one.computed = min(one.cached, one.tokens - 1)
             count = min(one.tokens - one.computed, budget)
             held[one] = self.blocks(one.computed + count)
@@ -96,6 +107,42 @@ class Engine:
             self.scheduled.append((one, count))
         self.most_used = max(self.most_used, sum(held.values()))
         self.ends_s = at_s + self._time() if self.scheduled else math.inf
+
+    def _let_late_wait(self, at_s: float, decoding: list[Sequence]) -> None:
+        while self.waiting and not self.waiting[0].generated and len(self.running) < self.profile.limits.slots:
+            one, step = self.waiting[0], self.profile.step
+            tokens = one.prompt - one.cached
+            own_s = step.prefill_token_s * tokens + step.prefill_context_s * tokens * (one.cached + tokens / 2)
+            own_s += -(-tokens // self._most) * self._decode_s(decoding)
+            if at_s - one.arrival_s + SHARED * own_s <= self.targets.due_s:
+                return
+            self.late.append(self.waiting.popleft())
+
+    def _budget(self, decoding: list[Sequence]) -> int:
+        step, begun = self.profile.step, [one for one in self.running if not one.decoding]
+        before = [*(one.computed for one in begun), *(one.cached for one in (*self.waiting, *self.late))]
+        budget = self._most
+        if not decoding or not before:
+            return budget
+        room, left_s = budget - len(decoding), self.targets.pace_s - self._decode_s(decoding)
+        fitting = 0
+        while fitting < room and (
+            step.prefill_token_s * (fitting + 1)
+            + step.prefill_context_s * (fitting + 1) * (before[0] + (fitting + 1) / 2)
+            <= left_s
+        ):
+            fitting += 1
+        return len(decoding) + min(room, max(fitting, room // LEAST, 1))
+
+    @property
+    def _most(self) -> int:
+        return max(self.profile.limits.batched_tokens, self.profile.limits.slots)
+
+    def _decode_s(self, decoding: list[Sequence]) -> float:
+        computed = sum(one.computed for one in decoding)
+        return self.profile.step.seconds(
+            prefill=0.0, prefill_context=0.0, sequences=float(len(decoding)), kv=float(computed)
+        )
 
     def _time(self) -> float:
         decoding = [one for one, _ in self.scheduled if one.decoding]
@@ -128,9 +175,16 @@ class Engine:
         return done
 
 
-def serve(profile: EngineProfile, sequences: list[Sequence], replicas: int, limit: int = sys.maxsize) -> list[Engine]:
+def serve(
+    profile: EngineProfile,
+    sequences: list[Sequence],
+    replicas: int,
+    limit: int = sys.maxsize,
+    *,
+    targets: Targets = NONE,
+) -> list[Engine]:
     """Send *sequences* to engines that take *limit* each, and step until all have ended that were not refused."""
-    engines = [Engine(profile) for _ in range(replicas)]
+    engines = [Engine(profile, targets) for _ in range(replicas)]
     coming = deque(sequences)
     while True:
         soonest = min(engines, key=lambda engine: engine.ends_s)

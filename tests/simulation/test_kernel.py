@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -15,6 +16,7 @@ from autoscale.sim.engines import Engines, Feed
 from autoscale.sim.kernel import reading
 from autoscale.sim.kernel.judging import fine_bin
 from autoscale.sim.kernel.records import BINS, RESULT
+from deployments.scheduling.targets import NONE, Targets
 from tests.simulation.small import profile
 from tests.simulation.stepwise import Engine, Sequence, serve
 
@@ -43,11 +45,19 @@ def _feed(sequences: list[Sequence]) -> Feed:
 
 
 def _run(
-    engine: Any, sequences: list[Sequence], replicas: int, *, looks: int = 0, max_waiting: int | None = None
+    engine: Any,
+    sequences: list[Sequence],
+    replicas: int,
+    *,
+    looks: int = 0,
+    max_waiting: int | None = None,
+    targets: Targets = NONE,
 ) -> tuple[Any, Any, Any]:
     results, windows = np.zeros(1, RESULT), np.zeros((1, 4096, 2), np.int64)
     results["ttft_s"], results["tpot_s"] = 0.5, 0.02
-    record = engine_record(engine, ttft_s=0.5, tpot_s=0.02, routing_s=0.0, most_output=64, max_waiting=max_waiting)
+    record = engine_record(
+        engine, ttft_s=0.5, tpot_s=0.02, routing_s=0.0, most_output=64, max_waiting=max_waiting, targets=targets
+    )
     engines = Engines(record, results, 60.0, seed=0)
     live = [engines.add(0.0) for _ in range(replicas)]
     engines.route_to(live, 0.0)
@@ -86,16 +96,18 @@ def _check(result: Any, rows: Any, known: Any, plain: list[Engine], sequences: l
     seed=st.integers(0, 2**32 - 1), rate=st.sampled_from([1.0, 10.0, 50.0, 400.0]), slots=st.integers(1, 12),
     batched=st.integers(8, 300), block=st.sampled_from([1, 4, 16]), room=st.floats(1.0, 6.0),
     replicas=st.integers(1, 3), looks=st.sampled_from([0, 40]),
-    max_waiting=st.sampled_from([None, 0, 2, 10]),
+    max_waiting=st.sampled_from([None, 0, 2, 10]), due_s=st.sampled_from([math.inf, 0.2, 1.0]),
+    pace_s=st.sampled_from([math.inf, 0.015, 0.03]),
 )  # fmt: skip
-def test_jumps_equal_single_steps(seed, rate, slots, batched, block, room, replicas, looks, max_waiting):
+def test_jumps_equal_single_steps(seed, rate, slots, batched, block, room, replicas, looks, max_waiting, due_s, pace_s):
     """Latencies, refusals, preemptions and totals agree whatever is scarce, and looking in between changes nothing."""
     sequences = _sequences(seed, count=40, rate=rate, prompt=150, output=60)
     longest = max(one.prompt + one.output for one in sequences)
     engine = profile(slots=slots, batched=batched, kv=int(room * (longest + block)), block=block)
     limit = sys.maxsize if max_waiting is None else slots + max_waiting
-    plain = serve(engine, sequences, replicas, limit)
-    result, rows, known = _run(engine, [*sequences], replicas, looks=looks, max_waiting=max_waiting)
+    targets = Targets(due_s=due_s, pace_s=pace_s)
+    plain = serve(engine, sequences, replicas, limit, targets=targets)
+    result, rows, known = _run(engine, [*sequences], replicas, looks=looks, max_waiting=max_waiting, targets=targets)
     _check(result, rows, known, plain, sequences)
 
 

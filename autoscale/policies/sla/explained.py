@@ -28,7 +28,6 @@ class Numbers:
     excess: float
     drain_s: float | None
     belief: float
-    calibration: float
     weights: Mapping[str, float]
     source: str
     provisional: bool
@@ -54,7 +53,6 @@ def explained(pool: PoolFleet, of: Numbers, replicas: int, binds: str, why: str 
             "capacity_rps": of.each_rps,
             "capacity_provisional": float(of.provisional),
             "capacity_belief": of.belief,
-            "misses_for_each_expected": of.calibration,
             "planned_replicas": of.planned,
             "backstop_replicas": of.backstop,
             "queue_excess_requests": of.excess,

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 # Noise of a minute would be gone before a replica that was asked for because of it is there.
-_FOR_S = 180.0
+_FOR_S = 60.0
 _PLAINLY = 1.1
 
 

@@ -1,4 +1,4 @@
-"""How many misses to plan for: those that the target leaves, corrected by how many there were."""
+"""How many misses to plan for: those that the target leaves, and fewer after there were too many."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _MEMORY_S = 86_400.0
 # Aim for this share of the budget, so that the rest is there when something unheard of happens.
 _SPEND = 0.8
 # Whole replicas, and those that are held for a while, take in so many times the misses that a plan without them has.
-_ABSORBED = 2.0
+_ABSORBED = 1.5
 # What was aimed at counts like so many misses that came as they should.
 _PRIOR = 50.0
-# Half the misses of a day that were aimed at let so many times twofold more be risked.
-_POWER = 2.0
-_LOWEST, _HIGHEST = 0.1, 3.0
+# Misses that did not come are not saved up: a margin that quiet hours have worn thin does not outlast the first rise,
+# and an overrun costs more than was spared.
+_LOWEST = 0.1
 
 
 @dataclass(slots=True)
@@ -41,8 +41,9 @@ class Headroom:
     def allowed(self) -> float:
         """Return the share of requests that a plan may expect to miss."""
         aim = self.budget * _SPEND
-        ratio = (aim * self.judged + _PRIOR) / (self.missed + _PRIOR)
-        return _ABSORBED * aim * min(_HIGHEST, max(_LOWEST, float(ratio**_POWER)))
+        prior = max(_PRIOR, aim * self.judged)
+        ratio = (aim * self.judged + prior) / (self.missed + prior)
+        return _ABSORBED * aim * min(1.0, max(_LOWEST, ratio))
 
     def plain(self) -> dict[str, Any]:
         """Return what was learnt as plain JSON."""

@@ -8,7 +8,6 @@ from typing import Any
 from autoscale.capacity.estimate import CapacityEstimator
 from autoscale.forecast.forecaster import Forecast, Forecaster
 from autoscale.policies.sla.belief import Belief
-from autoscale.policies.sla.calibration import Calibration
 from autoscale.policies.sla.counted import Counter
 from autoscale.policies.sla.growth import Growth
 from autoscale.policies.sla.headroom import Headroom
@@ -33,14 +32,12 @@ class Learned:
     forecaster: Forecaster | None = None
     forecast: Forecast | None = None
     margin: Margin = field(default_factory=Margin)
-    calibration: Calibration = field(default_factory=Calibration)
 
     def plain(self) -> dict[str, Any]:
         """Return what takes long to learn as plain JSON; the rest is back after some minutes."""
         return {
             "headroom": self.headroom.plain(),
             "belief": self.belief.plain(),
-            "calibration": self.calibration.plain(),
             "idle": self.idle.plain(),
             "forecaster": self.forecaster.plain() if self.forecaster else None,
         }
@@ -51,5 +48,4 @@ class Learned:
         for name, value in plain["headroom"].items():
             setattr(self.headroom, name, value)
         self.belief, self.idle = Belief(**plain["belief"]), Idle(**plain["idle"])
-        self.calibration = Calibration(**plain["calibration"])
         self.forecaster = Forecaster.of(forecaster) if forecaster else None

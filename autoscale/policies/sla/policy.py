@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -137,10 +136,6 @@ class Sla:
         carried = pool.ready * capacity.rate_rps * learned.belief.factor
         rate_rps = learned.forecaster.fast
         held = pool.demand.held if pool.demand else 0
-        if capacity.curve is not None and carried > 0 and rate_rps > 0 and noise:
-            log_rps = math.log(rate_rps / (pool.ready * learned.belief.factor))
-            share = capacity.hopeless + capacity.curve.share(log_rps)
-            learned.calibration.see(counted.gap_s, counted.missed, counted.judged * share)
         learned.belief.see(
             at_s,
             counted.gap_s,
@@ -186,7 +181,6 @@ class Sla:
             excess=queue.excess,
             drain_s=backstop.drain_s(queue, start_s),
             belief=learned.belief.factor,
-            calibration=learned.calibration.ratio,
             weights=forecast.weights,
             source=source,
             provisional=made.provisional,
@@ -200,8 +194,8 @@ class Sla:
     ) -> PoolDecision:
         """Grow at once; shrink when that will last and the rest can take it, to none when idling costs more."""
         asked = max(numbers.planned, numbers.backstop)
-        wait_s = learned.release.wait_s(at_s, start_s)
-        highest = learned.release.see(at_s, max(need, float(numbers.backstop)), pool.target, wait_s, start_s)
+        wait_s = learned.release.wait_s(start_s)
+        highest = learned.release.see(at_s, max(need, float(numbers.backstop)), pool.target, wait_s)
         busy = pool.ongoing > 0 or numbers.rate_rps > _ALMOST_NONE_RPS
         idle_s = learned.idle.see(at_s, busy)
         waits = learned.growth.waits(at_s, asked, need, numbers.backstop, pool.target)

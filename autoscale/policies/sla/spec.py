@@ -15,7 +15,8 @@ class SlaSpec(PolicySpec):
     ``cost_weight`` says how much a missed request weighs against a replica's time, 1 being what the target itself says:
     with 2 half as many are risked. ``cold_penalty`` is what one request that waits for a pool's first replica costs, as
     the time of one idle replica; it decides when a pool that may be empty becomes so. A replica goes when it has not
-    been needed for ``release_after`` at least, for a start where that takes longer, and for more where the pool swings.
+    been needed for ``release_after`` at least, for a start where that takes longer; for six times as long after growth
+    all but what is plainly too much stays.
     """
 
     kind = "sla"
@@ -23,7 +24,7 @@ class SlaSpec(PolicySpec):
     slo_target: Share = Field(default=0.999, ge=0.5, lt=1, validate_default=True)
     cost_weight: float = Field(default=1.0, gt=0, le=100)
     cold_penalty: Seconds = 300.0
-    release_after: Seconds = Field(default=900.0, le=86_400, validate_default=True)
+    release_after: Seconds = Field(default=600.0, le=86_400, validate_default=True)
 
     @property
     def steady(self) -> bool:

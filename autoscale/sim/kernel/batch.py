@@ -17,7 +17,8 @@ from numba import njit
 from autoscale.sim.kernel.cache import blocks, until_change
 from autoscale.sim.kernel.chance import normal
 from autoscale.sim.kernel.preemption import make_room, put_back
-from autoscale.sim.kernel.queues import next_waiting, run_last
+from autoscale.sim.kernel.punctual import budget_of, late_next, let_late_wait, may_overtake
+from autoscale.sim.kernel.queues import next_late, next_waiting, run_last
 from autoscale.sim.kernel.records import NONE
 from autoscale.sim.kernel.segment import seconds
 
@@ -32,7 +33,9 @@ def begin(pool: Any, one: Any, requests: Any, heap: Any, crossing: Any, engine: 
     one.fresh, one.prefill, one.context, one.steps = 0, 0.0, 0.0, 0
     preempted = make_room(pool, one, requests, heap, crossing, engine)
     one.free -= crossing[one.step % engine.block]
-    budget = engine.budget - one.decoding
+    if not preempted:
+        let_late_wait(one, requests, engine, at_s)
+    budget = budget_of(one, requests, engine)
     if one.partial != NONE and budget > 0:
         budget, fits = _continue(pool, one, requests, heap, crossing, engine, budget)
         preempted = preempted or not fits
@@ -40,7 +43,9 @@ def begin(pool: Any, one: Any, requests: Any, heap: Any, crossing: Any, engine: 
         _admit(one, requests, engine, budget)
     if one.running == 0:
         return False
-    one.steps = 1 if preempted or one.prefill > 0.0 else until_change(one, heap, crossing, engine)
+    one.steps = 1
+    if not preempted and one.prefill == 0.0 and not may_overtake(one, engine):
+        one.steps = until_change(one, heap, crossing, engine)
     _time(pool, one, engine, at_s)
     return True
 
@@ -60,12 +65,14 @@ def _continue(pool: Any, one: Any, requests: Any, heap: Any, crossing: Any, engi
 
 @njit
 def _admit(one: Any, requests: Any, engine: Any, budget: int) -> None:
-    while one.waiting and budget > 0 and one.running < engine.slots:
-        request = requests[one.wait_head]
+    while one.waiting + one.late and budget > 0 and one.running < engine.slots:
+        late = late_next(one)
+        request = requests[one.late_head if late else one.wait_head]
         tokens = request.prompt + request.generated
         if blocks(tokens, engine) > one.free:
             return
-        slot = next_waiting(one, requests)
+        slot = next_late(one, requests) if late else next_waiting(one, requests)
+        one.preferred = 0 if late or not one.late else one.preferred + 1
         request.computed = min(request.cached, tokens - 1)
         one.free -= blocks(request.computed, engine)
         chunk = min(tokens - request.computed, budget)

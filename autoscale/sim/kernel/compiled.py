@@ -2,7 +2,7 @@
 
 Numba keeps it beside the sources, or in the user's cache directory where those are read-only (``NUMBA_CACHE_DIR``
 names another place); where it may write nowhere, every process compiles anew. It looks for changes in the file of the
-called function alone, so each one here closes over a digest of all of them.
+called function alone, so each one here closes over a digest of all of them and of the rules that they compile.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from numba import njit
 
+import deployments.scheduling
 from autoscale.sim.kernel import advance, leaving, reading
 
 
@@ -27,7 +28,8 @@ class Kernel(NamedTuple):
 
 
 def _digest() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    rules = Path(deployments.scheduling.__file__).parent
+    files = [path for folder in (Path(__file__).parent, rules) for path in sorted(folder.glob("*.py"))]
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

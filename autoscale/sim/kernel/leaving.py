@@ -10,7 +10,7 @@ from autoscale.sim.kernel.cache import blocks
 from autoscale.sim.kernel.engine import settle
 from autoscale.sim.kernel.events import unschedule
 from autoscale.sim.kernel.preemption import release
-from autoscale.sim.kernel.queues import hold, next_held, next_waiting, stop_running, wait_first
+from autoscale.sim.kernel.queues import hold, next_held, next_late, next_waiting, stop_running, wait_first
 from autoscale.sim.kernel.records import NONE
 from autoscale.sim.kernel.routing import refuse, send
 
@@ -33,6 +33,8 @@ def empty(
         _go(pool, requests, results, cut, slot)
     while one.waiting:
         _go(pool, requests, results, cut, next_waiting(one, requests))
+    while one.late:
+        _go(pool, requests, results, cut, next_late(one, requests))
     one.in_flight, one.unbegun, one.promised, one.steps, one.idle_s = 0, 0, 0, 0, at_s
     unschedule(pool, events, replicas, which)
 

@@ -45,6 +45,30 @@ def next_waiting(one: Any, requests: Any) -> int:
 
 
 @njit
+def step_behind(one: Any, requests: Any) -> None:
+    """Move the first request of a queue that is not empty to the end of the late ones."""
+    slot = next_waiting(one, requests)
+    requests[slot].next = NONE
+    if one.late:
+        requests[one.late_tail].next = slot
+    else:
+        one.late_head = slot
+    one.late_tail = slot
+    one.late += 1
+    one.queued_prompt += requests[slot].prompt
+
+
+@njit
+def next_late(one: Any, requests: Any) -> int:
+    """Take the first of the late requests, of which there are some."""
+    slot = one.late_head
+    one.late_head = requests[slot].next
+    one.late -= 1
+    one.queued_prompt -= requests[slot].prompt
+    return slot
+
+
+@njit
 def _count(one: Any, request: Any, by: int) -> None:
     one.waiting += by
     one.queued_prompt += by * request.prompt

@@ -49,7 +49,7 @@ def read(
 
 @njit
 def _tell(one: Any, engine: Any, row: Any) -> None:
-    row[RUNNING], row[WAITING], row[SQUARED] = one.running, one.waiting, one.squared
+    row[RUNNING], row[WAITING], row[SQUARED] = one.running, one.waiting + one.late, one.squared
     row[KV_USED] = 1.0 - one.free / engine.blocks
     row[QUEUED_PROMPT], row[PROMISED] = one.queued_prompt, one.promised
     for at in range(GRAM):

@@ -34,7 +34,8 @@ REQUEST = np.dtype(
 # ``step`` and the last ends at ``ends_s``. ``decoding`` sequences hold ``kv`` tokens between them. ``fresh`` sequences
 # at the end of the running set get the first token after a prefill when the segment ends. ``place`` is where the
 # replica stands in the heap of events, ``idle_s`` when it last became empty. ``unbegun`` of the requests ``in_flight``
-# have had no token from this replica: preempted ones may have had some.
+# have had no token from this replica: preempted ones may have had some. Of those in its queue ``late`` ones are behind
+# the ``waiting``, of which so many were ``preferred`` since the last late one was taken.
 REPLICA = np.dtype(
     [
         ("began_s", "f8"), ("ends_s", "f8"), ("chance", "f8"), ("flat_s", "f8"), ("idle_s", "f8"),
@@ -42,17 +43,21 @@ REPLICA = np.dtype(
         ("gram", "f8", (GRAM,)), ("seconds", "f8", (STEP_FEATURES,)),
         ("step", "i8"), ("steps", "i8"), ("decoding", "i8"), ("kv", "i8"), ("free", "i8"), ("fresh", "i8"),
         ("running", "i8"), ("run_head", "i8"), ("run_tail", "i8"), ("partial", "i8"),
-        ("waiting", "i8"), ("wait_head", "i8"), ("wait_tail", "i8"), ("in_flight", "i8"), ("place", "i8"),
+        ("waiting", "i8"), ("wait_head", "i8"), ("wait_tail", "i8"),
+        ("late", "i8"), ("late_head", "i8"), ("late_tail", "i8"), ("preferred", "i8"),
+        ("in_flight", "i8"), ("place", "i8"),
         ("queued_prompt", "i8"), ("promised", "i8"), ("answered", "i8"), ("unbegun", "i8"),
     ],
     align=True,
 )  # fmt: skip
 
-# What holds for every replica of a pool.
+# What holds for every replica of a pool. Its scheduler aims at ``due_s`` and ``pace_s``, infinite where at nothing; its
+# requests are judged by ``ttft_s`` and ``tpot_s``.
 ENGINE = np.dtype(
     [
         ("base_s", "f8"), ("prefill_token_s", "f8"), ("prefill_context_s", "f8"), ("sequence_s", "f8"),
         ("kv_token_s", "f8"), ("noise", "f8"), ("routing_s", "f8"), ("ttft_s", "f8"), ("tpot_s", "f8"),
+        ("due_s", "f8"), ("pace_s", "f8"),
         ("slots", "i8"), ("budget", "i8"), ("blocks", "i8"), ("block", "i8"), ("most_output", "i8"), ("limit", "i8"),
     ],
     align=True,

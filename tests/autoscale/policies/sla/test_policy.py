@@ -137,9 +137,9 @@ def test_never_below_what_the_queue_asks_for(rate: float, held: int) -> None:
 def test_a_queue_asks_once_and_not_again_while_replicas_start() -> None:
     """What comes is counted: with it on its way the same queue asks for no more."""
     policy = fresh()
-    first = last(policy, fleets([6.0] * 20, ready=1, held=300))
+    first = last(policy, fleets([6.0] * 20, ready=1, held=600))
     assert first.binds == "backstop"
-    again = last(fresh(), fleets([6.0] * 20, ready=1, held=300, starting=first.replicas - 1))
+    again = last(fresh(), fleets([6.0] * 20, ready=1, held=600, starting=first.replicas - 1))
     assert again.replicas <= first.replicas
 
 
