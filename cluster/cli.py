@@ -29,6 +29,9 @@ COMMANDS = (
     "tune",
     "audit",
     "cost",
+    "render",
+    "deploy",
+    "leave",
 )
 
 
