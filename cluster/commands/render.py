@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import yaml
@@ -35,13 +36,15 @@ def _serve(
     if found:
         exit_with(found, file)
     here = this_machine()
-    told = {"all": {"cpu": here.cpus, "memory": here.memory, "gpus": here.gpus, "most": 1}}
+    told: Mapping[str, Any] = {"all": {"cpu": here.cpus, "memory": here.memory, "gpus": here.gpus, "most": 1}}
     if groups is not None:
         told, wrong = load(groups)
         if wrong:
             exit_with(wrong, groups)
     try:
-        declaration = Declaration(document=dict(document), groups=told, longest_answer=longest, cache=cache)
+        declaration = Declaration.model_validate(
+            {"document": dict(document), "groups": told, "longest_answer": longest, "cache": cache}
+        )
     except ValidationError as error:
         exit_with([problem_of(line) for line in error.errors(include_url=False)], groups or file)
     plan = planned(declaration)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from cluster.checks.source import Look, look_here
 from cluster.declared.groups import Group, kept_to_groups, machines, misgrouped
 from cluster.plan import Plan
 from cluster.problems import Problem, shown
@@ -29,9 +30,9 @@ class Declaration(Strict):
     cache: str | None = None
 
 
-def planned(declaration: Declaration) -> Plan | list[Problem]:
-    """Return the plan for the machines that there may be, or all that is wrong."""
-    plan = resolve(declaration.document, machines(declaration.groups))
+def planned(declaration: Declaration, look: Look = look_here) -> Plan | list[Problem]:
+    """Return the plan for the machines that there may be, or all that is wrong; *look* finds checkpoints."""
+    plan = resolve(declaration.document, machines(declaration.groups), look=look)
     if not isinstance(plan, Plan):
         return plan
     found = [*_unreached(plan), *_too_long(plan, declaration.longest_answer), *misgrouped(plan, declaration.groups)]

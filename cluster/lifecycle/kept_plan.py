@@ -1,4 +1,4 @@
-"""The plan that a declared cluster has, kept by the cluster itself: it is there exactly as long as Serve's own state."""
+"""The plan of a declared cluster, kept by the cluster itself: it is there exactly as long as Serve's own state."""
 
 from __future__ import annotations
 

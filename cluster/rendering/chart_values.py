@@ -16,6 +16,7 @@ from deployments.strict import Strict
 Text = Annotated[str, Field(min_length=1)]
 # Pods are named for their release and group, and a name has 63 letters.
 GroupName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")]
+Name = Annotated[str, Field(max_length=40, pattern=r"^([a-z]([a-z0-9-]*[a-z0-9])?)?$")]
 Open = dict[str, Any]
 Labels = dict[str, str]
 WholeCores = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^[0-9]+$")]
@@ -28,7 +29,7 @@ class Image(Strict):
     repository: Text = "tercet"
     tag: str = ""
     digest: Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64})?$")] = ""
-    pullPolicy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"  # noqa: N815 - as Kubernetes writes it
+    pullPolicy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
 
 
 class Limits(Strict):
@@ -42,17 +43,17 @@ class Limits(Strict):
 class Pod(Strict):
     """What may be said of the pods of each part."""
 
-    nodeSelector: Labels = Field(default_factory=dict)  # noqa: N815
+    nodeSelector: Labels = Field(default_factory=dict)
     tolerations: list[Open] = Field(default_factory=list)
     affinity: Open = Field(default_factory=dict)
-    priorityClassName: str = ""  # noqa: N815
-    runtimeClassName: str = ""  # noqa: N815
-    podAnnotations: Labels = Field(default_factory=dict)  # noqa: N815
-    podLabels: Labels = Field(default_factory=dict)  # noqa: N815
-    extraEnv: list[Open] = Field(default_factory=list)  # noqa: N815
-    extraVolumes: list[Open] = Field(default_factory=list)  # noqa: N815
-    extraVolumeMounts: list[Open] = Field(default_factory=list)  # noqa: N815
-    shmSize: Memory = "512Mi"  # noqa: N815
+    priorityClassName: str = ""
+    runtimeClassName: str = ""
+    podAnnotations: Labels = Field(default_factory=dict)
+    podLabels: Labels = Field(default_factory=dict)
+    extraEnv: list[Open] = Field(default_factory=list)
+    extraVolumes: list[Open] = Field(default_factory=list)
+    extraVolumeMounts: list[Open] = Field(default_factory=list)
+    shmSize: Memory = "512Mi"
 
 
 class Head(Pod):
@@ -74,17 +75,17 @@ class Gateway(Pod):
 class WorkerGroup(Pod):
     """Machines for engines, all alike.
 
-    With the autoscaler there are from ``minReplicas`` to ``maxReplicas``, else ``replicas``. The pools of ``pools`` lie on
-    this group alone. ``terminationGracePeriodSeconds`` is by default as long as the longest answer and a minute.
+    With the autoscaler there are from ``minReplicas`` to ``maxReplicas``, else ``replicas``. The pools of ``pools`` lie
+    on this group alone. ``terminationGracePeriodSeconds`` is by default as long as the longest answer and a minute.
     """
 
     limits: Limits
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
-    minReplicas: Annotated[int, Field(ge=0, le=1000)] = 0  # noqa: N815
-    maxReplicas: Annotated[int, Field(ge=1, le=1000)] = 1  # noqa: N815
-    idleTimeoutSeconds: Annotated[int, Field(ge=1)] | None = None  # noqa: N815
-    terminationGracePeriodSeconds: Annotated[int, Field(ge=30)] | None = None  # noqa: N815
-    gpuResource: Text = "nvidia.com/gpu"  # noqa: N815
+    minReplicas: Annotated[int, Field(ge=0, le=1000)] = 0
+    maxReplicas: Annotated[int, Field(ge=1, le=1000)] = 1
+    idleTimeoutSeconds: Annotated[int, Field(ge=1)] | None = None
+    terminationGracePeriodSeconds: Annotated[int, Field(ge=30)] | None = None
+    gpuResource: Text = "nvidia.com/gpu"
     pools: list[Text] = Field(default_factory=list)
 
 
@@ -92,8 +93,8 @@ class Autoscaler(Strict):
     """Ray's own autoscaler (v2), which asks KubeRay for machines; only in mode ``rayservice``."""
 
     enabled: bool = True
-    idleTimeoutSeconds: Annotated[int, Field(ge=1)] = 300  # noqa: N815
-    upscalingMode: Literal["Default", "Aggressive", "Conservative"] = "Default"  # noqa: N815
+    idleTimeoutSeconds: Annotated[int, Field(ge=1)] = 300
+    upscalingMode: Literal["Default", "Aggressive", "Conservative"] = "Default"
     resources: Open = Field(default_factory=dict)
 
 
@@ -108,7 +109,7 @@ class FaultTolerance(Strict):
     """What Ray's head knows, kept in a Redis so that a new head takes up the cluster that runs."""
 
     enabled: bool = False
-    redisAddress: Annotated[str, Field(pattern=r"^((rediss?://)?[A-Za-z0-9._-]+:[0-9]{1,5})?$")] = ""  # noqa: N815
+    redisAddress: Annotated[str, Field(pattern=r"^((rediss?://)?[A-Za-z0-9._-]+:[0-9]{1,5})?$")] = ""
     password: SecretKey = SecretKey(key="password")
     namespace: str = ""
 
@@ -117,21 +118,21 @@ class Auth(Strict):
     """The token that Ray's ports ask for; KubeRay makes one in mode ``rayservice`` where none is named."""
 
     token: bool = True
-    existingSecret: str = ""  # noqa: N815 - its key is auth_token
+    existingSecret: str = ""
 
 
 class ImageVolume(Strict):
     """Checkpoints in an image (needs Kubernetes 1.33 and a runtime that mounts images)."""
 
     reference: str = ""
-    pullPolicy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"  # noqa: N815
+    pullPolicy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
 
 
 class Checkpoints(Strict):
     """Where checkpoints are found, read-only at ``/models`` on every machine: one claim or one image, or nowhere."""
 
-    existingClaim: str = ""  # noqa: N815
-    subPath: str = ""  # noqa: N815
+    existingClaim: str = ""
+    subPath: str = ""
     image: ImageVolume = ImageVolume()
 
 
@@ -140,7 +141,7 @@ class Claim(Strict):
 
     enabled: bool = False
     size: Memory = "100Gi"
-    storageClassName: str = ""  # noqa: N815
+    storageClassName: str = ""
     accessModes: list[Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]] = Field(
         default=["ReadWriteMany"], min_length=1
     )
@@ -149,9 +150,9 @@ class Claim(Strict):
 class Cache(Strict):
     """What is loaded or compiled once, at ``/cache``: of each pod's own unless a claim is named or made."""
 
-    existingClaim: str = ""  # noqa: N815
+    existingClaim: str = ""
     claim: Claim = Claim()
-    sizeLimit: Memory = "50Gi"  # noqa: N815
+    sizeLimit: Memory = "50Gi"
 
 
 class ServiceAccount(Strict):
@@ -168,14 +169,14 @@ class Service(Strict):
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
     port: Annotated[int, Field(ge=1, le=65535)] = 80
     annotations: Labels = Field(default_factory=dict)
-    loadBalancerSourceRanges: list[Text] = Field(default_factory=list)  # noqa: N815
+    loadBalancerSourceRanges: list[Text] = Field(default_factory=list)
 
 
 class Ingress(Strict):
     """An Ingress to the service."""
 
     enabled: bool = False
-    className: str = ""  # noqa: N815
+    className: str = ""
     annotations: Labels = Field(default_factory=dict)
     hosts: list[Text] = Field(default_factory=list)
     tls: list[Open] = Field(default_factory=list)
@@ -186,7 +187,7 @@ class HttpRoute(Strict):
 
     enabled: bool = False
     annotations: Labels = Field(default_factory=dict)
-    parentRefs: list[Open] = Field(default_factory=list)  # noqa: N815
+    parentRefs: list[Open] = Field(default_factory=list)
     hostnames: list[Text] = Field(default_factory=list)
 
 
@@ -198,10 +199,10 @@ class NetworkPolicy(Strict):
     """
 
     enabled: bool = True
-    clientsFrom: list[Open] = Field(default_factory=list)  # noqa: N815
-    adminFrom: list[Open] = Field(default_factory=list)  # noqa: N815
-    monitoringFrom: list[Open] = Field(default_factory=list)  # noqa: N815
-    operatorFrom: list[Open] = Field(default_factory=list)  # noqa: N815
+    clientsFrom: list[Open] = Field(default_factory=list)
+    adminFrom: list[Open] = Field(default_factory=list)
+    monitoringFrom: list[Open] = Field(default_factory=list)
+    operatorFrom: list[Open] = Field(default_factory=list)
     egress: list[Open] = Field(default_factory=list)
 
 
@@ -215,9 +216,9 @@ class Spread(Strict):
     """How the pods of each part are spread over machines."""
 
     enabled: bool = True
-    maxSkew: Annotated[int, Field(ge=1)] = 1  # noqa: N815
-    topologyKey: Text = "kubernetes.io/hostname"  # noqa: N815
-    whenUnsatisfiable: Literal["ScheduleAnyway", "DoNotSchedule"] = "ScheduleAnyway"  # noqa: N815
+    maxSkew: Annotated[int, Field(ge=1)] = 1
+    topologyKey: Text = "kubernetes.io/hostname"
+    whenUnsatisfiable: Literal["ScheduleAnyway", "DoNotSchedule"] = "ScheduleAnyway"
 
 
 class Monitor(Strict):
@@ -247,9 +248,9 @@ class Dashboards(Strict):
 class Monitoring(Strict):
     """What the Prometheus Operator and Grafana are given; a ``podMonitor`` or a ``serviceMonitor``, not both."""
 
-    podMonitor: Monitor = Monitor()  # noqa: N815
-    serviceMonitor: Monitor = Monitor()  # noqa: N815
-    prometheusRule: Labelled = Labelled()  # noqa: N815
+    podMonitor: Monitor = Monitor()
+    serviceMonitor: Monitor = Monitor()
+    prometheusRule: Labelled = Labelled()
     dashboards: Dashboards = Dashboards()
 
 
@@ -263,40 +264,40 @@ class ChartValues(Strict):
     """Every key of ``values.yaml``; ``config`` is a Tercet document."""
 
     mode: Literal["rayservice", "statefulset"] = "rayservice"
-    nameOverride: Annotated[str, Field(max_length=40)] = ""  # noqa: N815
-    fullnameOverride: Annotated[str, Field(max_length=40)] = ""  # noqa: N815
-    commonLabels: Labels = Field(default_factory=dict)  # noqa: N815
+    nameOverride: Name = ""
+    fullnameOverride: Name = ""
+    commonLabels: Labels = Field(default_factory=dict)
     image: Image = Image()
-    imagePullSecrets: list[Open] = Field(default_factory=list)  # noqa: N815
-    rayVersion: Text = "2.60.0"  # noqa: N815
+    imagePullSecrets: list[Open] = Field(default_factory=list)
+    rayVersion: Text = "2.60.0"
     config: Open
-    longestAnswerSeconds: Annotated[int, Field(ge=30, le=86_400)] = 1800  # noqa: N815
-    maxConnections: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000  # noqa: N815
-    readyWithinSeconds: Annotated[int, Field(ge=60, le=86_400)] = 1800  # noqa: N815
-    upgradeStrategy: Literal["NewCluster", "None"] = "NewCluster"  # noqa: N815
+    longestAnswerSeconds: Annotated[int, Field(ge=30, le=86_400)] = 1800
+    maxConnections: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
+    readyWithinSeconds: Annotated[int, Field(ge=60, le=86_400)] = 1800
+    upgradeStrategy: Literal["NewCluster", "None"] = "NewCluster"
     head: Head
     gateway: Gateway
-    workerGroups: dict[GroupName, WorkerGroup] = Field(min_length=1)  # noqa: N815
+    workerGroups: dict[GroupName, WorkerGroup] = Field(default_factory=dict)
     autoscaler: Autoscaler = Autoscaler()
-    gcsFaultTolerance: FaultTolerance = FaultTolerance()  # noqa: N815
+    gcsFaultTolerance: FaultTolerance = FaultTolerance()
     auth: Auth = Auth()
     checkpoints: Checkpoints = Checkpoints()
     cache: Cache = Cache()
-    huggingFace: SecretKey = SecretKey()  # noqa: N815
-    extraEnv: list[Open] = Field(default_factory=list)  # noqa: N815
-    extraEnvFrom: list[Open] = Field(default_factory=list)  # noqa: N815
-    podSecurityContext: Open = Field(default_factory=dict)  # noqa: N815
-    securityContext: Open = Field(default_factory=dict)  # noqa: N815
-    serviceAccount: ServiceAccount = ServiceAccount()  # noqa: N815
+    huggingFace: SecretKey = SecretKey()
+    extraEnv: list[Open] = Field(default_factory=list)
+    extraEnvFrom: list[Open] = Field(default_factory=list)
+    podSecurityContext: Open = Field(default_factory=dict)
+    securityContext: Open = Field(default_factory=dict)
+    serviceAccount: ServiceAccount = ServiceAccount()
     service: Service = Service()
     ingress: Ingress = Ingress()
-    httpRoute: HttpRoute = HttpRoute()  # noqa: N815
-    networkPolicy: NetworkPolicy = NetworkPolicy()  # noqa: N815
-    podDisruptionBudget: Disruption = Disruption()  # noqa: N815
-    topologySpread: Spread = Spread()  # noqa: N815
+    httpRoute: HttpRoute = HttpRoute()
+    networkPolicy: NetworkPolicy = NetworkPolicy()
+    podDisruptionBudget: Disruption = Disruption()
+    topologySpread: Spread = Spread()
     monitoring: Monitoring = Monitoring()
-    smokeTest: SmokeTest = SmokeTest()  # noqa: N815
-    extraObjects: list[Open] = Field(default_factory=list)  # noqa: N815
+    smokeTest: SmokeTest = SmokeTest()
+    extraObjects: list[Open] = Field(default_factory=list)
     # What helm itself passes to a chart that is part of another.
     global_: Open = Field(default_factory=dict, alias="global")
 
@@ -305,7 +306,8 @@ def values_schema() -> dict[str, Any]:
     """Return ``values.schema.json``: values over defaults, with the document's schema for ``config``."""
     chart, document = plain(ChartValues), document_schema()
     definitions = {**chart.pop("$defs"), **_apart(document.pop("$defs"))}
-    chart["properties"]["config"] = _moved(document)
+    # No document at all means the demonstration.
+    chart["properties"]["config"] = {"type": "object", "if": {"minProperties": 1}, "then": _moved(document)}
     return {"$schema": DIALECT, **chart, "$defs": definitions}
 
 

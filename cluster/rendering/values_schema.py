@@ -64,18 +64,35 @@ def _by_kind(specs: list[dict[str, Any]]) -> dict[str, Any]:
     rules = [
         {"if": {"type": "object", "required": [kind]}, "then": spec} for kind, spec in zip(KINDS, specs, strict=True)
     ]
-    return {"type": "object", "anyOf": [{"required": [kind]} for kind in KINDS], "allOf": rules}
+    nameless = {
+        "if": {"not": {"anyOf": [{"required": [kind]} for kind in KINDS]}},
+        "then": {"minProperties": 1, "propertyNames": {"enum": list(KINDS)}},
+    }
+    return {"type": "object", "allOf": [nameless, *rules]}
 
 
 def _without_titles(schema: Any) -> Any:
-    if isinstance(schema, Mapping):
-        return {
-            key: {name: _without_titles(one) for name, one in value.items()}
-            if key in {"properties", "$defs"} and isinstance(value, Mapping)
-            else _without_titles(value)
-            for key, value in schema.items()
-            if not (key == "title" and isinstance(value, str))
-        }
     if isinstance(schema, list):
         return [_without_titles(one) for one in schema]
-    return schema
+    if not isinstance(schema, Mapping):
+        return schema
+    told = {
+        key: {name: _without_titles(one) for name, one in value.items()}
+        if key in {"properties", "$defs"} and isinstance(value, Mapping)
+        else _without_titles(value)
+        for key, value in schema.items()
+        if not (key == "title" and isinstance(value, str))
+    }
+    return _closed(told)
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """Say of what may have no other keys where its keys are: below a choice, and where they fit a pattern."""
+    if "patternProperties" in schema:
+        return {**schema, "additionalProperties": False}
+    if "properties" in schema or schema.get("additionalProperties") is not False:
+        return schema
+    branches = [
+        {**one, "additionalProperties": False} if "properties" in one else one for one in schema.get("anyOf", ())
+    ]
+    return {key: value for key, value in schema.items() if key != "additionalProperties"} | {"anyOf": branches}

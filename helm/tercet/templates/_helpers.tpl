@@ -15,8 +15,8 @@
 
 {{/* What never changes, so that selectors may hold it. */}}
 {{- define "tercet.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "tercet.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "tercet.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "tercet.labels" -}}

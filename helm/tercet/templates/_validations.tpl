@@ -1,3 +1,13 @@
+{{/* Without a document the chart serves the demonstration; every template begins with this. */}}
+{{- define "tercet.demo" -}}
+{{- if not .Values.config -}}
+{{- $demo := .Files.Get "files/demo.yaml" | fromYaml -}}
+{{- range $key := list "config" "workerGroups" "longestAnswerSeconds" -}}
+{{- $_ := set $.Values $key (get $demo $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* What the schema cannot say, each with the value's name and the way out. */}}
 {{- define "tercet.validate" -}}
 {{- $config := .Values.config -}}
@@ -11,6 +21,9 @@
 {{- end -}}
 {{- if and (include "tercet.adminPort" .) (has (dig "admin" "host" "127.0.0.1" $gateway) $loopback) -}}
 {{- fail "config.gateway.admin.host: is reached from inside its own pod alone; say 0.0.0.0, or leave config.gateway.admin.port out" -}}
+{{- end -}}
+{{- if not .Values.workerGroups -}}
+{{- fail "workerGroups: names no group, and engines need machines; give one, such as {engines: {limits: {cpu: 4, memory: 16Gi}}}" -}}
 {{- end -}}
 {{- $home := dict -}}
 {{- range $name, $group := .Values.workerGroups -}}

@@ -5,7 +5,7 @@
   interval: {{ .monitor.interval }}
   {{- if .monitor.token.name }}
   authorization:
-    credentials: {name: {{ .monitor.token.name }}, key: {{ .monitor.token.key }}}
+    credentials: {name: {{ .monitor.token.name | quote }}, key: {{ .monitor.token.key | quote }}}
   {{- end }}
 - {port: haproxy, path: /metrics, interval: {{ .monitor.interval }}}
 {{- end -}}

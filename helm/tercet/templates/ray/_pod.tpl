@@ -4,7 +4,7 @@
 {{ include "tercet.selectorLabels" .root }}
 app.kubernetes.io/component: {{ .part }}
 {{- if eq .part "engine" }}
-tercet.io/group: {{ .name }}
+tercet.io/group: {{ .name | quote }}
 {{- end }}
 {{- end -}}
 
@@ -26,7 +26,7 @@ app.kubernetes.io/part-of: tercet
 cpu: {{ .pod.limits.cpu | quote }}
 memory: {{ .pod.limits.memory | quote }}
 {{- if and (eq .part "engine") .pod.limits.gpus }}
-{{ default "nvidia.com/gpu" .pod.gpuResource }}: {{ .pod.limits.gpus | quote }}
+{{ default "nvidia.com/gpu" .pod.gpuResource | quote }}: {{ .pod.limits.gpus | quote }}
 {{- end }}
 {{- end -}}
 
@@ -55,7 +55,7 @@ memory: {{ .pod.limits.memory | quote }}
 {{- with .root.Values.huggingFace }}
 {{- if .name }}
 - name: HF_TOKEN
-  valueFrom: {secretKeyRef: {name: {{ .name }}, key: {{ .key }}}}
+  valueFrom: {secretKeyRef: {name: {{ .name | quote }}, key: {{ .key | quote }}}}
 {{- end }}
 {{- end }}
 {{- with .root.Values.extraEnv }}
@@ -77,7 +77,7 @@ memory: {{ .pod.limits.memory | quote }}
   mountPath: /models
   readOnly: true
   {{- with .subPath }}
-  subPath: {{ . }}
+  subPath: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end }}
@@ -91,15 +91,15 @@ memory: {{ .pod.limits.memory | quote }}
 - {name: run, emptyDir: {}}
 - {name: shm, emptyDir: {medium: Memory, sizeLimit: {{ default "512Mi" .pod.shmSize }}}}
 {{- with include "tercet.cacheClaim" .root }}
-- {name: cache, persistentVolumeClaim: {claimName: {{ . }}}}
+- {name: cache, persistentVolumeClaim: {claimName: {{ . | quote }}}}
 {{- else }}
 - {name: cache, emptyDir: {sizeLimit: {{ .root.Values.cache.sizeLimit }}}}
 {{- end }}
 {{- with .root.Values.checkpoints }}
 {{- if .existingClaim }}
-- {name: checkpoints, persistentVolumeClaim: {claimName: {{ .existingClaim }}, readOnly: true}}
+- {name: checkpoints, persistentVolumeClaim: {claimName: {{ .existingClaim | quote }}, readOnly: true}}
 {{- else if .image.reference }}
-- {name: checkpoints, image: {reference: {{ .image.reference }}, pullPolicy: {{ .image.pullPolicy }}}}
+- {name: checkpoints, image: {reference: {{ .image.reference | quote }}, pullPolicy: {{ .image.pullPolicy }}}}
 {{- end }}
 {{- end }}
 {{- with .pod.extraVolumes }}
@@ -169,7 +169,7 @@ preStop:
 {{/* The pod's spec but for its containers. */}}
 {{- define "tercet.podSpec" -}}
 {{- $head := eq .part "head" -}}
-serviceAccountName: {{ include "tercet.serviceAccountName" .root }}
+serviceAccountName: {{ include "tercet.serviceAccountName" .root | quote }}
 automountServiceAccountToken: {{ and $head (eq (include "tercet.scales" .root) "true") }}
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ include "tercet.gracePeriod" . }}
@@ -180,10 +180,10 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .pod.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .pod.runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 {{- with .pod.nodeSelector }}
 nodeSelector:
@@ -200,7 +200,7 @@ affinity:
 {{- if and .root.Values.topologySpread.enabled (not $head) }}
 topologySpreadConstraints:
   - maxSkew: {{ .root.Values.topologySpread.maxSkew }}
-    topologyKey: {{ .root.Values.topologySpread.topologyKey }}
+    topologyKey: {{ .root.Values.topologySpread.topologyKey | quote }}
     whenUnsatisfiable: {{ .root.Values.topologySpread.whenUnsatisfiable }}
     labelSelector:
       matchLabels:
@@ -212,7 +212,7 @@ volumes:
 
 {{/* The container's fields but for its name and command. */}}
 {{- define "tercet.container" -}}
-image: {{ include "tercet.image" .root }}
+image: {{ include "tercet.image" .root | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 {{- with .root.Values.extraEnvFrom }}
 envFrom:

@@ -9,7 +9,7 @@
 {{- if .root.Values.auth.token }}
 - {name: RAY_AUTH_MODE, value: token}
 - name: RAY_AUTH_TOKEN
-  valueFrom: {secretKeyRef: {name: {{ include "tercet.authSecret" .root }}, key: auth_token}}
+  valueFrom: {secretKeyRef: {name: {{ include "tercet.authSecret" .root | quote }}, key: auth_token}}
 {{- end }}
 {{- $redis := .root.Values.gcsFaultTolerance }}
 {{- if and $redis.enabled (eq .part "head") }}
@@ -17,7 +17,7 @@
 - {name: RAY_external_storage_namespace, value: {{ default (include "tercet.fullname" .root) $redis.namespace | quote }}}
 {{- if $redis.password.name }}
 - name: REDIS_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ $redis.password.name }}, key: {{ $redis.password.key }}}}
+  valueFrom: {secretKeyRef: {name: {{ $redis.password.name | quote }}, key: {{ $redis.password.key | quote }}}}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -35,7 +35,7 @@ exec ray start --block --disable-usage-stats
 
 {{- define "tercet.waitForHead" -}}
 - name: wait-for-head
-  image: {{ include "tercet.image" .root }}
+  image: {{ include "tercet.image" .root | quote }}
   imagePullPolicy: {{ .root.Values.image.pullPolicy }}
   command: [bash, -c, 'until ray health-check --address "$RAY_ADDRESS" >/dev/null 2>&1; do echo "waiting for $RAY_ADDRESS"; sleep 5; done']
   env:
@@ -53,7 +53,7 @@ exec ray start --block --disable-usage-stats
 {{/* Hands the Serve config to Ray, and again when it is another or the head was lost. */}}
 {{- define "tercet.deployer" -}}
 - name: deploy
-  image: {{ include "tercet.image" .root }}
+  image: {{ include "tercet.image" .root | quote }}
   imagePullPolicy: {{ .root.Values.image.pullPolicy }}
   command: [tercet, deploy, /etc/tercet/serve.yaml, --address, "http://127.0.0.1:8265", --follow]
   env:
