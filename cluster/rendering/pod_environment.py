@@ -33,6 +33,7 @@ def pod_environment(longest_answer_s: float) -> dict[str, str]:
         "HF_HOME": str(CACHE / "huggingface"),
         "VLLM_CACHE_ROOT": str(CACHE / "vllm"),
         "TRITON_CACHE_DIR": str(CACHE / "triton"),
+        "NUMBA_CACHE_DIR": str(CACHE / "numba"),
         "TORCHINDUCTOR_CACHE_DIR": str(CACHE / "inductor"),
         "XDG_CACHE_HOME": str(CACHE / "xdg"),
         "VLLM_NO_USAGE_STATS": "1",

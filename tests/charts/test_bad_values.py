@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from tests.charts.tools import profile, rendered, run, CHART
+from tests.charts.tools import CHART, profile, rendered, run
 
 BY_SCHEMA = [
     ({"config": {"models": {"dense": {"replicas": {"min": "two"}}}}}, "/config/models/dense/replicas/min"),

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
 
 from cluster.declared.groups import GATEWAY, offered
 from tests.charts.tools import PROFILES, of_kind, of_profile
-
-pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_the_autoscaler_knows_what_each_group_offers(name):
     """The head and gateways offer no CPU, every group its own resource, engines what their machines have."""
-    from ray.autoscaler._private.kuberay.autoscaling_config import _derive_autoscaling_config_from_ray_cr
-
     (service,) = of_kind(of_profile(name), "RayService")
     spec = service["spec"]["rayClusterConfig"]
     cluster = {"metadata": {"name": "t", "namespace": "llm"}, "spec": spec}

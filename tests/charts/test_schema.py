@@ -13,7 +13,7 @@ from cluster.rendering.chart_values import values_schema
 from cluster.rendering.environment_file import environment_file
 from cluster.rendering.pod_environment import HAPROXY, pod_environment
 from cluster.rendering.values_schema import document_schema
-from tests.charts.tools import CHART, ROOT, of_profile, pod_templates, run
+from tests.charts.tools import CHART, ROOT, objects, of_profile, pod_templates, profile, rendered, run
 from tests.laws.drawn import graphs
 
 DOCUMENT = jsonschema.Draft7Validator(document_schema())
@@ -61,8 +61,6 @@ def test_the_schema_refuses_slips_below_sections_that_may_be_one_word(slip):
 @pytest.mark.parametrize("seconds", [30, 1800, 7200])
 def test_pods_have_the_environment_that_the_product_derives(seconds):
     """On the head and on every worker alike, whatever the longest answer is."""
-    from tests.charts.tools import objects, profile, rendered
-
     expected = pod_environment(seconds)
     found = objects(rendered(profile("spot"), values={"longestAnswerSeconds": seconds}))
     for name, template in pod_templates(found):

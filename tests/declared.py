@@ -1,0 +1,160 @@
+"""A declared cluster under test: Ray as the chart starts it, on loopback, with the Serve config that it carries."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import yaml
+
+from cluster.haproxy import command
+from cluster.ports import free_ports
+from cluster.rendering.pod_environment import CACHE, CONNECTIONS, STATE, pod_environment
+from tests.serving import TERCET, titled, until
+
+RAY = str(Path(sys.executable).with_name("ray"))
+HEAD = "127.0.0.2"
+TOKEN = "0123456789abcdef" * 4
+_SERVE_PORTS = {
+    "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": "fallback_http",
+    "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": "fallback_grpc",
+    "RAY_SERVE_HAPROXY_STATS_PORT": "stats",
+    "RAY_SERVE_HAPROXY_METRICS_PORT": "haproxy",
+}
+_RAY_PORTS = ("gcs", "dashboard", "agent", "export", "runtime_env", "client")
+
+
+class Declared:
+    """Ray's head with what its machines offer, and ways to hand it a Serve config and to ask what it serves."""
+
+    def __init__(self, directory: Path, *, cpus: int, offers: Mapping[str, float]) -> None:
+        self._directory = directory
+        self.ports = free_ports([*_SERVE_PORTS.values(), *_RAY_PORTS, "serve"])
+        self.url = f"http://127.0.0.1:{self.ports['serve']}"
+        self.dashboard = f"http://127.0.0.1:{self.ports['dashboard']}"
+        self.environment = {**os.environ, **self._variables(directory)}
+        self._began_s = time.time()
+        with (directory / "head.log").open("w") as log:
+            self.process = subprocess.Popen(
+                self._start(directory, cpus, offers),
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _variables(self, directory: Path) -> dict[str, str]:
+        """Return the chart's environment with places and ports of the test's own."""
+        moved = {
+            name: value.replace(str(STATE), str(directory / "run")).replace(f"{CACHE}/", f"{directory}/cache/")
+            for name, value in pod_environment(300).items()
+        }
+        haproxy = command(directory / "run" / "haproxy")
+        return moved | {name: str(self.ports[port]) for name, port in _SERVE_PORTS.items()} | {
+            "RAY_SERVE_HAPROXY_BINARY_PATH": haproxy or "",
+            CONNECTIONS: "500",
+            "HOME": str(directory),
+            "TMPDIR": str(directory),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": TOKEN,
+            "PYTHONPATH": os.environ.get("PYTHONPATH", str(Path(__file__).parents[1])),
+        }  # fmt: skip
+
+    def _start(self, directory: Path, cpus: int, offers: Mapping[str, float]) -> list[str]:
+        ports = self.ports
+        told = {
+            "node-ip-address": HEAD,
+            "port": ports["gcs"],
+            "dashboard-host": "127.0.0.1",
+            "dashboard-port": ports["dashboard"],
+            "dashboard-agent-listen-port": ports["agent"],
+            "metrics-export-port": ports["export"],
+            "runtime-env-agent-port": ports["runtime_env"],
+            "ray-client-server-port": ports["client"],
+            "num-cpus": cpus,
+            "num-gpus": 0,
+            "object-store-memory": 100 * 2**20,
+            "resources": json.dumps(dict(offers)),
+            "temp-dir": directory / "ray",
+        }
+        options = [f"--{name}={value}" for name, value in told.items()]
+        return [RAY, "start", "--head", "--block", "--disable-usage-stats", *options]
+
+    @property
+    def log(self) -> str:
+        """What went wrong so far, as Serve's and HAProxy's own logs have it."""
+        logs = (self._directory / "ray").glob("session_2*/logs/serve/*.log")
+        lines = (line for path in logs for line in path.read_text(errors="replace").splitlines())
+        return "\n".join(line for line in lines if "ALERT" in line or "Error" in line)[-4000:]
+
+    def wait_up(self, within_s: float) -> None:
+        """Wait until the probe of the chart's pods finds the head well."""
+        until(self._well, within_s=within_s, what=f"the head well:\n{self.log}")
+
+    def _well(self) -> bool:
+        assert self.process.poll() is None, self.log
+        with contextlib.suppress(httpx.HTTPError):
+            node = httpx.get(f"http://{HEAD}:{self.ports['agent']}/api/healthz", timeout=2)
+            return node.status_code == 200 and httpx.get(f"{self.dashboard}/api/version", timeout=2).status_code < 500
+        return False
+
+    def deploy(self, config: Mapping[str, Any], *, within_s: float) -> subprocess.CompletedProcess[str]:
+        """Hand over *config*, on the test's own port, as the chart's container ``deploy`` does."""
+        file = self._directory / "serve.yaml"
+        file.write_text(yaml.safe_dump(self.here(config)))
+        return self.tercet("deploy", str(file), "--address", self.dashboard, "--within", str(within_s))
+
+    def here(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Return *config* with the port and the cache of this test."""
+        moved: dict[str, Any] = json.loads(json.dumps(config))
+        told = moved["applications"][0]["deployments"][0]["user_config"]
+        told["document"].setdefault("gateway", {})["port"] = self.ports["serve"]
+        told["cache"] = os.environ.get("TERCET_CACHE")
+        moved["http_options"] = {**moved["http_options"], "host": "127.0.0.1", "port": self.ports["serve"]}
+        return moved
+
+    def tercet(self, *arguments: str, within_s: float = 400) -> subprocess.CompletedProcess[str]:
+        """Run a command beside Ray."""
+        return subprocess.run(
+            [TERCET, *arguments], env=self.environment, capture_output=True, text=True, timeout=within_s, check=False
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process of the cluster."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def replicas(self, pool: str) -> list[psutil.Process]:
+        """Return the processes that hold a pool's engines."""
+        return [one for one in self.processes() if titled(one).startswith(f"ray::ServeReplica:pool-{pool}:Engine")]
+
+    def stop(self) -> None:
+        """End the cluster and whatever is left of it."""
+        left = self.processes() if self.process.poll() is None else []
+        self.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=15)
+        for one in [*left, psutil.Process(self.process.pid)] if self.process.poll() is None else left:
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+        self.process.wait(timeout=10)
+
+
+@contextlib.contextmanager
+def declared(directory: Path, *, cpus: int, offers: Mapping[str, float]) -> Iterator[Declared]:
+    """Run Ray's head for the length of the block."""
+    one = Declared(directory, cpus=cpus, offers=offers)
+    try:
+        one.wait_up(within_s=60)
+        yield one
+    finally:
+        one.stop()
