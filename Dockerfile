@@ -34,6 +34,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 1000 tercet && useradd --uid 1000 --gid 1000 --home-dir /tmp --no-create-home --shell /bin/bash tercet
 COPY --from=build /opt/venv /opt/venv
+# A login shell, which operators may start Ray with, forgets the PATH below.
+RUN ln -s /opt/venv/bin/ray /opt/venv/bin/tercet /usr/local/bin/
 COPY --from=sbom /opt/tercet /opt/tercet
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
 WORKDIR /tmp

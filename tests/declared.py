@@ -20,6 +20,7 @@ import yaml
 from cluster.haproxy import command
 from cluster.ports import free_ports
 from cluster.rendering.pod_environment import CACHE, CONNECTIONS, STATE, pod_environment
+from deployments.engines.checkpoints.store import cache_directory
 from tests.serving import TERCET, titled, until
 
 RAY = str(Path(sys.executable).with_name("ray"))
@@ -119,7 +120,7 @@ class Declared:
         moved: dict[str, Any] = json.loads(json.dumps(config))
         told = moved["applications"][0]["deployments"][0]["user_config"]
         told["document"].setdefault("gateway", {})["port"] = self.ports["serve"]
-        told["cache"] = os.environ.get("TERCET_CACHE")
+        told["cache"] = os.environ.get("TERCET_CACHE") or str(cache_directory())  # what tests before have built
         moved["http_options"] = {**moved["http_options"], "host": "127.0.0.1", "port": self.ports["serve"]}
         return moved
 
