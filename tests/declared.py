@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from cluster.haproxy import command
 from cluster.ports import free_ports
 from cluster.rendering.pod_environment import CACHE, CONNECTIONS, STATE, pod_environment
 from deployments.engines.checkpoints.store import cache_directory
-from tests.serving import TERCET, titled, until
+from tests.serving import TERCET, until
 
 RAY = str(Path(sys.executable).with_name("ray"))
 HEAD = "127.0.0.2"
@@ -44,7 +44,7 @@ class Declared:
         self.url = f"http://127.0.0.1:{self.ports['serve']}"
         self.dashboard = f"http://127.0.0.1:{self.ports['dashboard']}"
         self.environment = {**os.environ, **self._variables(directory)}
-        self._began_s = time.time()
+        self.first = ""
         with (directory / "head.log").open("w") as log:
             self.process = subprocess.Popen(
                 self._start(directory, cpus, offers),
@@ -130,13 +130,87 @@ class Declared:
             [TERCET, *arguments], env=self.environment, capture_output=True, text=True, timeout=within_s, check=False
         )
 
+    @property
+    def address(self) -> str:
+        """Where other machines find the head."""
+        return f"{HEAD}:{self.ports['gcs']}"
+
+    def leaves(self, node: str, *, within_s: float) -> subprocess.CompletedProcess[str]:
+        """Have a machine drained, as its pod would before it goes."""
+        told = {"address": self.address, "port": self.ports["serve"], "node": node, "within": within_s}
+        return self.tercet("leave", *(f"--{name}={value}" for name, value in told.items()))
+
     def processes(self) -> list[psutil.Process]:
-        """Return every process of the cluster."""
+        """Return every process of the head."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def replicas(self, pool: str) -> list[psutil.Process]:
-        """Return the processes that hold a pool's engines."""
-        return [one for one in self.processes() if titled(one).startswith(f"ray::ServeReplica:pool-{pool}:Engine")]
+    def replicas(self, pool: str) -> set[str]:
+        """Return Serve's names of a pool's replicas; an engine that restarts has another."""
+        return {one["replica_id"] for one in self._replicas(pool)}
+
+    def homes(self, pool: str) -> set[str]:
+        """Return the machines that a pool's replicas are on."""
+        return {one["node_id"] for one in self._replicas(pool)}
+
+    def _replicas(self, pool: str) -> list[dict[str, Any]]:
+        told = self._asked("/api/serve/applications/")
+        found: list[dict[str, Any]] = told["applications"][f"pool-{pool}"]["deployments"]["Engine"]["replicas"]
+        return found
+
+    def _asked(self, path: str) -> Any:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        return httpx.get(f"{self.dashboard}{path}", headers=headers, timeout=10).json()
+
+    @contextlib.contextmanager
+    def machine(self, number: int, *, cpus: int, offers: Mapping[str, float]) -> Iterator[str]:
+        """Run a further machine for the length of the block, with an address of its own; yields Ray's id of it."""
+        address, ports = f"127.0.0.{number}", free_ports([*_SERVE_PORTS.values(), *_RAY_PORTS])
+        told = {
+            "address": self.address,
+            "node-ip-address": address,
+            "num-cpus": cpus,
+            "num-gpus": 0,
+            "object-store-memory": 100 * 2**20,
+            "resources": json.dumps(dict(offers)),
+            "min-worker-port": 0,
+            "max-worker-port": 0,
+            "dashboard-agent-listen-port": ports["agent"],
+            "metrics-export-port": ports["export"],
+            "runtime-env-agent-port": ports["runtime_env"],
+        }
+        known = self.environment
+        own = {name: str(ports[port]) for name, port in _SERVE_PORTS.items()}
+        if known["RAY_SERVE_HAPROXY_BINARY_PATH"]:
+            script = self._directory / f"haproxy-{number}"
+            listen_at(script, address, known["RAY_SERVE_HAPROXY_BINARY_PATH"])
+            own["RAY_SERVE_HAPROXY_BINARY_PATH"] = str(script)
+        with (self._directory / f"machine-{number}.log").open("w") as log:
+            process = subprocess.Popen(
+                [
+                    RAY,
+                    "start",
+                    "--block",
+                    "--disable-usage-stats",
+                    *(f"--{name}={value}" for name, value in told.items()),
+                ],
+                env={**known, **own},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield until(lambda: self._node_at(address), within_s=60, what=f"a machine at {address}")
+        finally:
+            for one in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+                with contextlib.suppress(psutil.Error):
+                    one.kill()
+            process.wait(timeout=10)
+
+    def _node_at(self, address: str) -> str | None:
+        with contextlib.suppress(httpx.HTTPError, KeyError):
+            found = self._asked("/nodes?view=summary")["data"]["summary"]
+            return next((one["raylet"]["nodeId"] for one in found if one["ip"] == address), None)
+        return None
 
     def stop(self) -> None:
         """End the cluster and whatever is left of it."""
@@ -148,6 +222,17 @@ class Declared:
             with contextlib.suppress(psutil.Error):
                 one.kill()
         self.process.wait(timeout=10)
+
+
+def listen_at(script: Path, address: str, binary: str) -> None:
+    """Write a command that has HAProxy listen at *address* where its configuration says this machine's."""
+    here = f"s/bind 127[.]0[.]0[.]1:/bind {address}:/"
+    script.write_text(
+        '#!/bin/sh\nlast=\nfor word in "$@"; do\n'
+        f'  [ "$last" = -f ] && sed -i {shlex.quote(here)} "$word"\n'
+        f'  last=$word\ndone\nexec {shlex.quote(binary)} "$@"\n'
+    )
+    script.chmod(0o700)
 
 
 @contextlib.contextmanager

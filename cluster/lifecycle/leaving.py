@@ -5,41 +5,71 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import psutil
 import ray
+from ray.serve._private.constants import SERVE_CONTROLLER_NAME, SERVE_NAMESPACE
 
 from cluster.lifecycle.fleet import fleet_status
 from cluster.obstacles import CannotServeError
 
-_REPLICA = "ray::ServeReplica:"
 _QUIET_LOOKS = 5  # a gateway reports once a second
-_CONNECT_S = 30
+_PREEMPTED = 2  # DRAIN_NODE_REASON_PREEMPTION: a machine at work is drained for this reason alone
+_ASK_S = 10.0
 
 
-def leave(address: str, *, port: int, within_s: float) -> bool:
-    """Wait, at most *within_s*, until this machine may go; say whether nothing is lost when it does.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    """One machine by Ray's id, the only one of its kind where it is the ``head``; clients connect to ``port``."""
 
-    Serve is told that the machine is drained: it starts replicas elsewhere and then stops those here, whose streams
-    finish. The head waits for all other machines. Where nobody in the whole cluster is being answered, there is
-    nothing to wait for. *port* is the one that clients connect to.
+    node: str
+    head: bool
+    port: int
+
+    def may_go(self) -> bool:
+        """Say whether nothing is here any more that somebody waits for; the head goes after all others."""
+        if self.head:
+            return not any(one["Alive"] and one["NodeID"] != self.node for one in ray.nodes())
+        return not replicas_on(_serve(), self.node) and not _connections(self.port)
+
+
+def leave(address: str, *, port: int, within_s: float, node: str | None = None) -> bool:
+    """Wait, at most *within_s*, until a machine may go; say whether nothing is lost when it does.
+
+    It is this one unless *node* is another's id. Serve is told that it is drained: replicas start elsewhere, and those
+    here stop when their streams have ended. Where nobody in the whole cluster is being answered there is nothing to
+    wait for.
     """
     until_s = time.monotonic() + within_s
     with _connected(address):
-        here = ray.get_runtime_context().get_node_id()
-        head = _is_head(here)
-        if not head:
+        here = node or ray.get_runtime_context().get_node_id()
+        leaving = Leaving(node=here, head=_is_head(here), port=port)
+        if not leaving.head:
             _drain(here, within_s)
         quiet = 0
         while time.monotonic() < until_s:
-            if _may_go(here, port, head=head):
+            if leaving.may_go():
                 return True
             quiet = quiet + 1 if _in_flight() == 0 else 0
             if quiet >= _QUIET_LOOKS:
                 return True
             time.sleep(1.0)
     return False
+
+
+def replicas_on(details: Mapping[str, Any] | None, node: str) -> int:
+    """Count Serve's replicas on *node*; where Serve does not answer there may be one."""
+    if details is None:
+        return 1
+    return sum(
+        replica.get("node_id") == node
+        for application in details["applications"].values()
+        for deployment in application.get("deployments", {}).values()
+        for replica in deployment["replicas"]
+    )
 
 
 @contextlib.contextmanager
@@ -59,31 +89,23 @@ def _is_head(node: str) -> bool:
 
 
 def _drain(node: str, within_s: float) -> None:
-    """Tell Ray that *node* will be gone within the time, and so Serve, which looks for nodes that drain."""
+    """Tell Ray that *node* will be gone within the time, and so Serve, which looks for machines that drain.
+
+    Ray refuses for a machine that it drains already: then there is only waiting to be done.
+    """
     deadline_ms = int((time.time() + within_s) * 1000)
     client = ray._private.worker.global_worker.gcs_client
-    preempted = 2  # DRAIN_NODE_REASON_PREEMPTION: a node that is not idle is drained for this reason alone
-    accepted, why = client.drain_node(node, preempted, "the machine goes", deadline_ms)
-    if not accepted:
-        raise CannotServeError(f"Ray does not drain this machine: {why}")
+    with contextlib.suppress(ray.exceptions.RpcError):
+        client.drain_node(node, _PREEMPTED, "the machine goes", deadline_ms)
 
 
-def _may_go(here: str, port: int, *, head: bool) -> bool:
-    if head:
-        return not any(one["Alive"] and one["NodeID"] != here for one in ray.nodes())
-    return not _replicas() and not _connections(port)
-
-
-def _replicas() -> int:
-    """Count the replicas of this container; their processes are named for what they are."""
-    return sum(_named(process).startswith(_REPLICA) for process in psutil.process_iter())
-
-
-def _named(process: psutil.Process) -> str:
+def _serve() -> Mapping[str, Any] | None:
     try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
+        controller = ray.get_actor(SERVE_CONTROLLER_NAME, SERVE_NAMESPACE)
+        details: Mapping[str, Any] = ray.get(controller.get_serve_instance_details.remote(), timeout=_ASK_S)
+    except (ValueError, ray.exceptions.RayError):
+        return None
+    return details
 
 
 def _connections(port: int) -> int:

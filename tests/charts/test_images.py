@@ -36,7 +36,7 @@ def test_an_image_runs_as_the_user_of_the_pods(name):
 
 
 def test_both_images_are_made_the_same_way():
-    """They differ in their requirements and in the system's packages, and in nothing else of how they are put together."""
+    """They differ in requirements and in the system's packages, and in nothing else of how they are put together."""
     stages = [
         [line.split(" AS ")[-1] for line in (ROOT / one).read_text().splitlines() if line.startswith("FROM")]
         for one in FILES

@@ -49,8 +49,10 @@ def cluster() -> Iterator[Declared]:
     # Sockets live below it, and their paths may have 107 letters.
     with (
         tempfile.TemporaryDirectory(prefix="tercet-", dir="/tmp", ignore_cleanup_errors=True) as directory,
-        declared(Path(directory), cpus=2, offers={GATEWAY: 1, offered("cpu"): 1}) as one,
+        declared(Path(directory), cpus=0, offers={GATEWAY: 1}) as one,
+        one.machine(3, cpus=2, offers={offered("cpu"): 1}) as first,
     ):
+        one.first = first
         result = one.deploy(carried(VALUES["config"]), within_s=120)
         assert result.returncode == 0, result.stderr + one.log
         yield one
@@ -71,7 +73,7 @@ def test_rays_own_api_asks_for_the_token(cluster: Declared) -> None:
 
 def test_a_changed_document_restarts_nothing_that_goes_on(cluster: Declared) -> None:
     """A pool and a graph come while a stream runs; the engine of before is the same process after."""
-    before = [one.pid for one in cluster.replicas("dense")]
+    before = cluster.replicas("dense")
     events: list[str] = []
     long_one = threading.Thread(
         target=lambda: events.extend(stream(cluster.url, "dense", "go", max_tokens=600, ignore_eos=True))
@@ -89,7 +91,7 @@ def test_a_changed_document_restarts_nothing_that_goes_on(cluster: Declared) -> 
     long_one.join(timeout=60)
     assert events[-1] == "[DONE]"
     assert sum(bool(json.loads(one)["choices"][0]["delta"].get("content")) for one in events[:-1]) == 600
-    assert [one.pid for one in cluster.replicas("dense")] == before
+    assert cluster.replicas("dense") == before
 
 
 def test_a_bad_document_is_refused_with_the_reason_and_what_ran_goes_on(cluster: Declared) -> None:
@@ -112,9 +114,30 @@ def test_a_pool_that_goes_is_drained_and_gone(cluster: Declared) -> None:
     assert chat(cluster.url, None, "hi", max_tokens=2).status_code == 200
 
 
-def test_the_last_machine_leaves_when_nobody_is_answered(cluster: Declared) -> None:
-    """`tercet leave` on the head waits for all other machines, of which there are none."""
+def test_a_machine_that_leaves_hands_its_replica_on_and_cuts_no_stream(cluster: Declared) -> None:
+    """`tercet leave` ends when the stream has, and by then another machine has the replica."""
+    with cluster.machine(4, cpus=2, offers={offered("cpu"): 1}) as other:
+        events: list[str] = []
+        begun = threading.Event()
+        long_one = threading.Thread(
+            target=lambda: events.extend(
+                stream(cluster.url, "dense", "go", after=lambda _: begun.set(), max_tokens=500, ignore_eos=True)
+            )
+        )
+        long_one.start()
+        assert begun.wait(timeout=20)
+        left = cluster.leaves(cluster.first, within_s=60)
+        assert left.returncode == 0, left.stderr
+        long_one.join(timeout=30)
+        assert events[-1] == "[DONE]"
+        assert sum(bool(json.loads(one)["choices"][0]["delta"].get("content")) for one in events[:-1]) == 500
+        assert cluster.homes("dense") == {other}
+        assert chat(cluster.url, "dense", "hi", max_tokens=2).status_code == 200
+
+
+def test_the_head_leaves_when_nobody_is_answered(cluster: Declared) -> None:
+    """It waits for all other machines, but not where nothing can be lost."""
     result = cluster.tercet(
-        "leave", "--address", f"127.0.0.2:{cluster.ports['gcs']}", "--port", str(cluster.ports["serve"])
+        "leave", "--address", cluster.address, "--port", str(cluster.ports["serve"]), "--within", "60"
     )
     assert result.returncode == 0, result.stderr
