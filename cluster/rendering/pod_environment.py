@@ -26,8 +26,6 @@ def pod_environment(longest_answer_s: float) -> dict[str, str]:
             longest_s=longest_answer_s,
             ports=PORTS,
         ),
-        # `kubectl logs` shows what processes write to their standard error.
-        "RAY_SERVE_LOG_TO_STDERR": "1",
         "HOME": "/tmp",  # noqa: S108 - a directory of the container's own, the only one that is there for everybody
         "TERCET_CACHE": str(CACHE / "tercet"),
         "HF_HOME": str(CACHE / "huggingface"),

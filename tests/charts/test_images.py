@@ -43,3 +43,11 @@ def test_both_images_are_made_the_same_way():
     ]
     assert stages[0] == stages[1]
     assert stages[0][:2] == ["build", "sbom"]
+
+
+def test_the_command_for_haproxy_must_lie_where_pods_look_for_it(tmp_path):
+    """A build that puts it elsewhere fails, instead of an image whose proxies do not start."""
+    program = [sys.executable, str(ROOT / "docker" / "haproxy.py"), str(tmp_path)]
+    result = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert result.returncode == 1
+    assert f"is not {HAPROXY}, where pods look for it" in result.stderr
