@@ -46,7 +46,7 @@ def groups(draw: st.DrawFn) -> dict[str, Any]:
             },
             optional={
                 **POD,
-                "replicas": st.integers(0, 5),
+                "replicas": st.integers(1, 5),
                 "idleTimeoutSeconds": st.integers(1, 9000),
                 "terminationGracePeriodSeconds": st.integers(30, 9000),
                 "gpuResource": st.sampled_from(["nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.10gb"]),

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 
-from cluster.rendering.chart_values import values_schema
+from cluster.rendering.chart_values import ChartValues, values_schema
 from cluster.rendering.environment_file import environment_file
 from cluster.rendering.pod_environment import HAPROXY, pod_environment
 from cluster.rendering.values_schema import document_schema
@@ -76,6 +76,13 @@ def test_no_value_of_the_chart_is_missing_from_its_values_file():
     shown = yaml.safe_load(run("helm", "show", "values", CHART).stdout)
     known = set(values_schema()["properties"]) - {"global"}
     assert known == set(shown)
+
+
+def test_defaults_are_written_down_as_they_are():
+    """What `helm show values` shows and what the schema takes for granted is the same."""
+    shown = yaml.safe_load(run("helm", "show", "values", CHART).stdout)
+    needed = {name: shown[name] for name in ("config", "head", "gateway")}
+    assert ChartValues.model_validate(shown) == ChartValues.model_validate(needed)
 
 
 def test_profiles_differ_only_in_what_they_say():

@@ -67,7 +67,7 @@ class WorkerGroup(Pod):
     """
 
     limits: Limits
-    replicas: Annotated[int, Field(ge=0, le=1000)] = 1
+    replicas: Annotated[int, Field(ge=1, le=1000)] = 1
     minReplicas: Annotated[int, Field(ge=0, le=1000)] = 0
     maxReplicas: Annotated[int, Field(ge=1, le=1000)] = 1
     idleTimeoutSeconds: Annotated[int, Field(ge=1)] | None = None
