@@ -36,6 +36,7 @@ from deployments.gateway.settings import GatewaySettings
 from deployments.pool import accounting
 from deployments.pool.adapter_orders import AdapterOrders
 from deployments.pool.failover import Failover
+from deployments.pool.forgetting_orders import ForgettingOrders
 from deployments.pool.heartbeat import Heartbeat
 from deployments.pool.last_view import LastView
 from deployments.pool.links import Links
@@ -121,7 +122,7 @@ class GatewayReplica:
             audit=self._state_dir / "audit",
         )
         transport.failover = Failover(allowed=gateway.fails_over, count=gateway.metrics.failover)
-        orders = AdapterOrders(CONTROLLER), ScalingOrders(CONTROLLER)
+        orders = AdapterOrders(CONTROLLER), ScalingOrders(CONTROLLER), ForgettingOrders(CONTROLLER)
         self._gateway, self._front.app = gateway, build_app(gateway, *orders, keys=True)
         self._operators = AdminServer(build_admin_app(gateway, *orders))
         await self._operators.follow(settings.admin)
@@ -140,6 +141,8 @@ class GatewayReplica:
         """Keep the controller's word; called on the heartbeat's thread."""
         self._view.take(view)
         self._loop.call_soon_threadsafe(self._links.follow, view)
+        if view.forgettings and self._gateway is not None:
+            self._loop.call_soon_threadsafe(self._gateway.forgetter.follow, view.forgettings)
 
     async def __del__(self) -> None:
         if self._heartbeat is not None:

@@ -29,6 +29,7 @@ COMMANDS = (
     "tune",
     "audit",
     "cost",
+    "cache",
     "render",
     "deploy",
     "leave",

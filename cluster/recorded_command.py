@@ -17,6 +17,7 @@ from cluster.run_state import state_dir
 from deployments.audit.audit import Audit
 from deployments.audit.journal import Writer
 from deployments.audit.lines import Administered
+from deployments.audit.settings import AuditSettings
 from deployments.gateway.versions import versions
 
 _FAILED = "failed"
@@ -25,12 +26,21 @@ _FAILED = "failed"
 @asynccontextmanager
 async def recorded(config: Config, action: str) -> AsyncIterator[dict[str, Any]]:
     """Yield what to tell of the block, which is kept when it has ended; raises AuditUnavailable where it cannot be."""
+    async with recorded_at(state_dir(config.gateway.port), config.audit, action, command="tercet keys") as told:
+        yield told
+
+
+@asynccontextmanager
+async def recorded_at(
+    directory: Path, settings: AuditSettings, action: str, *, command: str
+) -> AsyncIterator[dict[str, Any]]:
+    """Do as ``recorded`` for the cluster of the state *directory*."""
     told: dict[str, Any] = {}
-    if not config.audit.enabled:
+    if not settings.enabled:
         yield told
         return
-    folder = Path(config.audit.folder) if config.audit.folder is not None else state_dir(config.gateway.port) / "audit"
-    audit = Audit(folder, config.audit, Writer(gateway="tercet keys", version=versions()["version"]))
+    folder = Path(settings.folder) if settings.folder is not None else directory / "audit"
+    audit = Audit(folder, settings, Writer(gateway=command, version=versions()["version"]))
     record = Administered(
         at_s=time.time(), request_id=uuid4().hex, who=f"{_user()} on the command line", action=action, outcome=_FAILED
     )

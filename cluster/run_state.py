@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 
-
 # What is kept of cost, in the state directory unless the document says otherwise.
 BOOK = "costs.sqlite"
 

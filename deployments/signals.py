@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from deployments.adapters import AdapterReport
+from deployments.answers.orders import Forgetting
 from deployments.totals import LengthTotals, StepTotals
 
 if TYPE_CHECKING:  # a canary's counts are made of what is here
@@ -147,7 +148,8 @@ class GatewaySignals:
     """One gateway replica at one instant: the demand on each pool that it has sent a request to.
 
     ``settings`` is the fingerprint of the graph and limits that new requests meet there; ``canaries`` is what it counts
-    of each. ``audit`` says how its audit trail is, "" where it keeps none.
+    of each. ``audit`` says how its audit trail is, "" where it keeps none. ``forgotten`` is the number of the last
+    order to forget answers that it has carried out.
     """
 
     gateway: str
@@ -156,6 +158,7 @@ class GatewaySignals:
     settings: str = ""
     canaries: tuple[CanaryReport, ...] = ()
     audit: str = ""
+    forgotten: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +222,8 @@ class FleetView:
     """The controller's last word, returned to whoever reports; ``at_s`` is Unix time. ``canaries`` are told by id.
 
     ``brown_out`` is the share of each pool's requests, in [0, 1], that should go to a stand-in while its own replicas
-    are late; a pool that is not in it keeps all of them. ``scaling`` is what the control loop has done.
+    are late; a pool that is not in it keeps all of them. ``scaling`` is what the control loop has done. ``forgettings``
+    are the orders that the gateway which is told has not carried out.
     """
 
     at_s: float
@@ -227,3 +231,4 @@ class FleetView:
     canaries: Mapping[str, CanaryStage] = field(default_factory=dict)
     brown_out: Mapping[str, float] = field(default_factory=dict)
     scaling: Scaling | None = None
+    forgettings: tuple[Forgetting, ...] = ()

@@ -57,10 +57,10 @@ class Declared:
     def _variables(self, directory: Path) -> dict[str, str]:
         """Return the chart's environment with places and ports of the test's own."""
         moved = {
-            name: value.replace(str(STATE), str(directory / "run")).replace(f"{CACHE}/", f"{directory}/cache/")
+            name: value.replace(str(STATE), str(directory)).replace(f"{CACHE}/", f"{directory}/cache/")
             for name, value in pod_environment(300).items()
         }
-        haproxy = command(directory / "run" / "haproxy")
+        haproxy = command(directory / "haproxy")
         return moved | {name: str(self.ports[port]) for name, port in _SERVE_PORTS.items()} | {
             "RAY_SERVE_HAPROXY_BINARY_PATH": haproxy or "",
             CONNECTIONS: "500",

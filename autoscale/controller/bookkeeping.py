@@ -45,6 +45,8 @@ class Bookkeeping:
         self._wall = wall
         self._settings: BookSettings | None = None
         self._book: Book | None = None
+        # Of pools that are gone as well: what was spent there is told a little later.
+        self._machines: dict[str, Machine] = {}
         self._left: list[Book] = []
         self._moving = asyncio.Lock()
         self._away = ""
@@ -57,6 +59,7 @@ class Bookkeeping:
     def configure(self, settings: BookSettings) -> None:
         """Keep sums as *settings* say from now on."""
         before, self._settings = self._settings, settings
+        self._machines.update(settings.pools)
         if self._book is None or before is None or before.file != settings.file:
             if self._book is not None:
                 self._left.append(self._book)
@@ -70,7 +73,7 @@ class Bookkeeping:
             raise StoreAwayError("nobody has said yet where the sums are kept")
         try:
             await self._moved()
-            await self._book.write(statement, _priced(statement, self._settings), self._hour())
+            await self._book.write(statement, _priced(statement, self._machines, self._settings.currency), self._hour())
         except StoreAwayError as error:
             if not self._away:
                 log.error("costs_not_written reason=%s", error)  # noqa: TRY400
@@ -109,8 +112,8 @@ class Bookkeeping:
         return int(self._wall() // HOUR_S)
 
 
-def _priced(statement: Statement, settings: BookSettings) -> Iterator[Entry]:
-    return (_entry(key, sums, settings.pools, settings.currency) for key, sums in statement.lines)
+def _priced(statement: Statement, machines: Mapping[str, Machine], currency: str) -> Iterator[Entry]:
+    return (_entry(key, sums, machines, currency) for key, sums in statement.lines)
 
 
 def _entry(key: Key, sums: Sums, pools: Mapping[str, Machine], currency: str) -> Entry:

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from autoscale.controller import remembered
@@ -22,6 +23,7 @@ from autoscale.controller.ticking import Loops, log_to_stderr
 from autoscale.pools import PoolSettings
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import AdapterOrder, AdapterOutcome
+from deployments.answers.orders import By, Forgotten
 from deployments.canary_steps import Action
 from deployments.cost.book import BookError, Entry
 from deployments.cost.lines import Statement
@@ -34,6 +36,7 @@ MACHINES_DEADLINE_S = 5.0
 MACHINES_EVERY_S = 5.0
 POLICY_MEMORY_EVERY_S = 60.0
 ADAPTER_POLL_S = 0.1
+FORGOTTEN_POLL_S = 0.1
 KNEES_EVERY_S = 0.1
 WITHDRAWN_WITHIN_S = 10.0
 PRUNE_COSTS_EVERY_S = 3600.0
@@ -59,6 +62,7 @@ class FleetController:
             log.warning("controller_restarted pools=%d", len(configuration[0]))
             self._loop.adapters.take(remembered.recall_plain("adapters"))
             self._loop.canaries.take(remembered.recall_plain("canaries"))
+            self._loop.forgettings.take(remembered.recall_plain("forgettings"))
             self._loop.steering.take(remembered.recall_plain("steering"), time.time())
             self._configure_again(*configuration)
             self._loop.deciding.recall(remembered.recall_plain("policy"))
@@ -97,9 +101,21 @@ class FleetController:
         return self._loop.adapters.of(signals.pool)
 
     async def report_gateway(self, signals: GatewaySignals) -> FleetView:
-        """Take a gateway's report, and tell it how the pools are."""
+        """Take a gateway's report, and tell it how the pools are and what it has to forget."""
         self._loop.hear_gateway(signals, time.time())
-        return await self.view()
+        return replace(await self.view(), forgettings=self._loop.forgettings.after(signals.forgotten))
+
+    async def forget_answers(self, by: By, name: str, within_s: float) -> Forgotten:
+        """Have every gateway forget answers; wait until each that is known has, *within_s* seconds at most."""
+        order = self._loop.forgettings.order(by, name)
+        log.info("answers_to_forget by=%s name=%s", by, name)
+        await self._keep_forgettings()
+        until_s = time.time() + within_s
+        while True:
+            found = self._loop.forgotten(order.number)
+            if found.everywhere or time.time() >= until_s:
+                return found
+            await asyncio.sleep(FORGOTTEN_POLL_S)
 
     async def load_adapter(self, pool: str, name: str, path: str, within_s: float) -> AdapterOutcome:
         """Have every replica of *pool* hold an adapter, new ones too; wait until the ready ones do, or one cannot.
@@ -182,6 +198,9 @@ class FleetController:
     async def _keep_adapters(self) -> None:
         await self._keeper.keep("adapters", self._loop.adapters.plain)
 
+    async def _keep_forgettings(self) -> None:
+        await self._keeper.keep("forgettings", self._loop.forgettings.plain)
+
     async def _publish_canaries(self) -> None:
         """Keep how far canaries have come before anyone acts on it: one rolled back must stay so over a restart."""
         plain = self._loop.canaries.plain()
@@ -209,6 +228,7 @@ class FleetController:
             self._loops.keep_up("control-loop", self._tick, self._interval_s)
             self._loops.keep_up("steering", self._keep_steering, self._interval_s)
             self._loops.keep_up("adapters", self._keep_adapters, self._interval_s)
+            self._loops.keep_up("forgettings", self._keep_forgettings, self._interval_s)
             self._loops.keep_up("canaries", self._step_canaries, self._interval_s)
             self._loops.keep_up("knees", self._step_knees, lambda: KNEES_EVERY_S)
             self._loops.keep_up("machines", self._count_machines, lambda: MACHINES_EVERY_S)

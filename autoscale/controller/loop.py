@@ -12,6 +12,7 @@ from autoscale.capacity.knee_source import KneeSource, analytic
 from autoscale.controller.adapters import RunTimeAdapters, outcome
 from autoscale.controller.canaries import Canaries
 from autoscale.controller.deciding import Deciding
+from autoscale.controller.forgettings import Forgettings, progress
 from autoscale.controller.journal import Journal
 from autoscale.controller.machines import Machines, inventory, whereabouts
 from autoscale.controller.memory import Memory
@@ -26,6 +27,7 @@ from autoscale.pools import PoolSettings
 from autoscale.served import Served
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import AdapterOrder, AdapterOutcome, served_name
+from deployments.answers.orders import Forgotten
 from deployments.signals import FleetView, GatewaySignals, ReplicaSignals
 
 log = logging.getLogger("tercet.autoscale")
@@ -44,6 +46,7 @@ class ControlLoop:
     serve_errors: int = 0
     adapters: RunTimeAdapters = field(default_factory=RunTimeAdapters)
     canaries: Canaries = field(default_factory=Canaries)
+    forgettings: Forgettings = field(default_factory=Forgettings)
     steering: Steering = field(default_factory=Steering)
     knees: KneeSource = analytic
     deciding: Deciding = field(init=False)
@@ -138,6 +141,10 @@ class ControlLoop:
         ready = [replica.replica for replica in fleet.replicas if replica.stage == "ready"] if fleet else []
         heard = [reports.replicas[one][-1].signals for one in ready if one in reports.replicas]
         return outcome(name, order, heard)
+
+    def forgotten(self, number: int) -> Forgotten:
+        """Say which gateways have carried out an order to forget answers; one that is silent may give them still."""
+        return progress(number, {name: heard[-1] for name, heard in self._memory.reports().gateways.items()})
 
     def told_since(self, then_s: float, now_s: float) -> bool:
         """Say whether every gateway that speaks has been given a view later than *then_s*."""

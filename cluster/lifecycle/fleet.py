@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cluster.obstacles import CannotServeError
+from deployments.answers.orders import By, Forgotten
 from deployments.cost.book import Entry
 
 
@@ -43,6 +44,15 @@ def steer_scaling(action: str, fields: Mapping[str, Any], deadline_s: float = 15
     Raises CannotServeError when the controller refuses, or does not answer in time.
     """
     _ordered("steer_scaling", action, dict(fields), deadline_s=deadline_s)
+
+
+def forget_answers(by: By, name: str, within_s: float = 30.0) -> Forgotten:
+    """Have every gateway forget answers, and say which have after *within_s* seconds at most.
+
+    Raises CannotServeError when the controller does not answer in time.
+    """
+    found: Forgotten = _asked("forget_answers", by, name, within_s, deadline_s=within_s + 15.0)
+    return found
 
 
 def _ordered(method: str, *given: Any, deadline_s: float) -> None:

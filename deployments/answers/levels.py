@@ -6,7 +6,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 from deployments.answers.kept import Kept, Since, Word
 from deployments.answers.labels import label
@@ -16,6 +17,9 @@ from deployments.answers.store import AnswerStore, StoreFailedError
 from deployments.answers.write_behind import WriteBehind
 from deployments.graph.breaker import Breaker, BreakerRule
 from deployments.telemetry.logs import event
+
+if TYPE_CHECKING:  # most gateways compare no vectors
+    from deployments.answers.neighbours import Neighbours
 
 T = TypeVar("T")
 Counted = Callable[[str, str], None]
@@ -51,6 +55,7 @@ class Answers:
         self._writes = WriteBehind(self._put, self._settings.queue)
         self._heard_s = self._complained_s = float("-inf")
         self._asking: asyncio.Task[None] | None = None
+        self._neighbours: WeakValueDictionary[tuple[str, str, int], Neighbours] = WeakValueDictionary()
 
     @property
     def now(self) -> Since:
@@ -72,38 +77,51 @@ class Answers:
         if (kept := self._memory.get(key, now_s)) is not None:
             return kept
         found = await self._asked("get", lambda: store.get(key, now_s), self._settings.patience)
-        if found is None or found.since.store != self._memory.now.store:  # of a store that has lost what it forgot
+        if found is None or not self._memory.trusts(found):  # of another store, or one that has only begun to forget it
             return None
         self._memory.put(key, found)
         return found
 
-    def keep(self, key: bytes, kept: Kept) -> None:
-        """Hold an answer, and have it written to the second level soon."""
+    def keep(self, key: bytes, kept: Kept) -> bool:
+        """Hold an answer, and have it written to the second level soon; say no where it was forgotten meanwhile."""
         self._memory.put(key, kept)
         if self._store is not None and not self._writes.offer(key, kept):
             self._counted("put", "dropped")
+        return self._memory.trusts(kept)
 
     async def forget(
-        self, now_s: float, *, model: str | None = None, tenant: str | None = None, tag: str | None = None
+        self, at_s: float, *, model: str | None = None, tenant: str | None = None, tag: str | None = None
     ) -> int:
         """Forget every answer of the one thing that is named and return how many were found.
 
-        No gateway gives them after ``trust``. Raises StoreFailedError where the second level cannot be told: then they
-        are forgotten here alone, and the caller should try again.
+        *at_s* tells this order from any other: another gateway may have told the second level of it. No gateway gives
+        the answers after ``trust``. Raises StoreFailedError where the second level cannot be told: then those that are
+        here are forgotten, and the caller should try again.
         """
         told = label(model=model, tenant=tenant, tag=tag)
+        for questions in list(self._neighbours.values()):
+            questions.forget(told)
         now = self._memory.now
-        here = self._memory.heard(Word(self._next(now), {told: now.era + 1}))
         if self._store is None:
-            return here
+            return self._memory.heard(Word(now._replace(era=now.era + 1), {told: now.era + 1}))
+        here = self._memory.drop(told)
         try:
             async with asyncio.timeout(self._settings.write_within):
-                found = await self._store.forget(told, now_s)
+                found = await self._store.forget(told, at_s)
         except TimeoutError as error:
             raise StoreFailedError("the second level of the answer cache did not answer in time") from error
         finally:
             self._heard_s = float("-inf")
         return max(found, here)
+
+    def neighbours(self, name: str, made: str, most_bytes: int) -> Neighbours:
+        """Return the questions that *name* compares by vectors *made* so, for as long as somebody holds on to them."""
+        from deployments.answers.neighbours import Neighbours  # noqa: PLC0415
+
+        found = self._neighbours.get((name, made, most_bytes))
+        if found is None:
+            found = self._neighbours[name, made, most_bytes] = Neighbours(most_bytes)
+        return found
 
     async def close(self) -> None:
         """Write what waits, a few seconds at most, and let go of the store."""
@@ -117,10 +135,6 @@ class Answers:
     async def settled(self) -> None:
         """Wait until everything that was kept has been written, or could not be."""
         await self._writes.settled()
-
-    def _next(self, now: Since) -> Since:
-        """Return the moment after a forgetting here; where there is a store, it says what moment it is."""
-        return now if self._store is not None else now._replace(era=now.era + 1)
 
     async def _in_touch(self) -> bool:
         """Say whether the word of the second level is recent, asking it first where it is not."""

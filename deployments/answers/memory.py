@@ -1,12 +1,14 @@
-"""The first level of the answer cache: what this process holds, bounded by bytes, the longest unused leaving first."""
+"""The first level of the answer cache: what this process holds, bounded by bytes.
+
+The longest unused leaves first, of whichever tenant has most.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
-from cachetools import LRUCache
-
 from deployments.answers.kept import Kept, Since, Word
+from deployments.answers.shared_lru import SharedLRU
 
 ALONE = Since("memory", 0)
 # Labels that were forgotten, remembered for answers that were under way meanwhile.
@@ -17,7 +19,7 @@ class Memory:
     """Answers in memory; what others had the second level forget is passed on to it by ``heard``."""
 
     def __init__(self, most_bytes: int) -> None:
-        self._kept: LRUCache[bytes, Kept] = LRUCache(most_bytes, getsizeof=lambda kept: kept.size)
+        self._kept = SharedLRU(most_bytes)
         self._forgotten: OrderedDict[str, int] = OrderedDict()
         self._before = 0
         self.now = ALONE
@@ -37,9 +39,17 @@ class Memory:
 
     def put(self, key: bytes, kept: Kept) -> None:
         """Hold an answer, unless it is outdated or larger than all the room there is."""
-        known = kept.since.store == self.now.store and kept.since.era >= self._before
-        if known and not outdated(kept, self._forgotten) and kept.size <= self._kept.maxsize:
+        if self.trusts(kept) and kept.size <= self._kept.maxsize:
             self._kept[key] = kept
+
+    def trusts(self, kept: Kept) -> bool:
+        """Say whether an answer is of the store that is known, and nothing was heard of its being forgotten."""
+        known = kept.since.store == self.now.store and kept.since.era >= self._before
+        return known and not outdated(kept, self._forgotten)
+
+    def drop(self, label: str) -> int:
+        """Let go of the answers that have the label, and return how many that were."""
+        return self._remove([key for key, kept in self._kept.items() if label in kept.labels])
 
     def heard(self, word: Word) -> int:
         """Forget what the word says, or everything where it is that of another store or of an older copy of it.
@@ -57,7 +67,9 @@ class Memory:
         return gone
 
     def _drop(self, forgotten: dict[str, int]) -> int:
-        gone = [key for key, kept in self._kept.items() if outdated(kept, forgotten)]
+        return self._remove([key for key, kept in self._kept.items() if outdated(kept, forgotten)])
+
+    def _remove(self, gone: list[bytes]) -> int:
         for key in gone:
             del self._kept[key]
         return len(gone)

@@ -55,6 +55,7 @@ return 1
 _FORGET = (
     _BEGIN
     + """
+if tonumber(redis.call('ZSCORE', KEYS[3], ARGV[2]) or -1) == tonumber(ARGV[3]) then return 0 end
 local era = redis.call('HINCRBY', KEYS[1], 'era', 1)
 redis.call('ZADD', KEYS[2], era, ARGV[2])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[2])
@@ -97,10 +98,11 @@ class RedisStore:
         told = [kept.since.store, kept.since.era, left_ms, encoded(kept), *kept.labels]
         return bool(await self._script(_PUT, keys, told))
 
-    async def forget(self, label: str, now_s: float) -> int:
+    async def forget(self, label: str, at_s: float) -> int:
         """Forget by one label: first what is under way, then what is there."""
         keys = [self._store, self._forgotten, self._when]
-        await self._script(_FORGET, keys, [secrets.token_hex(8), label, now_s, now_s - MOST_S])
+        if not await self._script(_FORGET, keys, [secrets.token_hex(8), label, at_s, at_s - MOST_S]):
+            return 0
         gone = 0
         try:
             redis = await self._redis()

@@ -77,17 +77,19 @@ class SqliteFile:
             self.prune(now_s)
         return True
 
-    def forget(self, label: str, now_s: float) -> int:
+    def forget(self, label: str, at_s: float) -> int:
         """Forget by one label, durably: a power cut must not bring back what somebody had removed."""
         with self._connection() as db:
             db.execute("PRAGMA synchronous = FULL")
             try:
                 with _transaction(db):
+                    if db.execute("SELECT 1 FROM forgotten WHERE label = ? AND at_s = ?", (label, at_s)).fetchone():
+                        return 0
                     db.execute("UPDATE store SET era = era + 1")
                     db.execute(
-                        "INSERT OR REPLACE INTO forgotten SELECT ?, era, ? FROM store", (label, now_s)
+                        "INSERT OR REPLACE INTO forgotten SELECT ?, era, ? FROM store", (label, at_s)
                     )  # fmt: skip
-                    db.execute("DELETE FROM forgotten WHERE at_s < ?", (now_s - MOST_S,))
+                    db.execute("DELETE FROM forgotten WHERE at_s < ?", (at_s - MOST_S,))
                     gone = db.execute(
                         "DELETE FROM answer WHERE key IN (SELECT key FROM label WHERE label = ?)", (label,)
                     )

@@ -24,9 +24,9 @@ class SqliteStore:
         """Keep an answer."""
         return await self._writer.run(self._written.put, key, kept, now_s)
 
-    async def forget(self, label: str, now_s: float) -> int:
+    async def forget(self, label: str, at_s: float) -> int:
         """Forget by one label."""
-        return await self._writer.run(self._written.forget, label, now_s)
+        return await self._writer.run(self._written.forget, label, at_s)
 
     async def word(self, since: Since | None) -> Word:
         """Return what is new."""

@@ -27,8 +27,11 @@ class AnswerStore(Protocol):
         """Keep an answer, and say whether it was, and not forgotten before it came."""
         ...
 
-    async def forget(self, label: str, now_s: float) -> int:
-        """Forget every answer that has the label, also those under way, and return how many were found."""
+    async def forget(self, label: str, at_s: float) -> int:
+        """Forget every answer that has the label, also those under way, and return how many were found.
+
+        *at_s* is when that was ordered, and tells orders apart: what has been carried out is not carried out again.
+        """
         ...
 
     async def word(self, since: Since | None) -> Word:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from deployments.errors import Invalid, NotFound, UnknownModel
 from deployments.gateway.admin import AdapterAdmin, admin_routes
+from deployments.gateway.cache_admin import ForgettingAdmin, cache_routes
 from deployments.gateway.calls import routes
 from deployments.gateway.edge import Edge
 from deployments.gateway.error_formats import format_at
@@ -32,18 +33,26 @@ _NOT_READY = 503
 
 
 def build_app(
-    gateway: Gateway, admin: AdapterAdmin | None = None, scaling: ScalingAdmin | None = None, *, keys: bool = False
+    gateway: Gateway,
+    admin: AdapterAdmin | None = None,
+    scaling: ScalingAdmin | None = None,
+    forgetting: ForgettingAdmin | None = None,
+    *,
+    keys: bool = False,
 ) -> Starlette:
-    """Return the application that serves *gateway*; without *admin*, *scaling* and *keys* it has no such routes."""
-    operators = _admin(gateway, admin, scaling, keys=keys)
+    """Return the application that serves *gateway*, with the admin routes for which it is given something."""
+    operators = _admin(gateway, admin, scaling, forgetting, keys=keys)
     return _app([*routes(gateway), *_lookups(gateway), *_operations(gateway), *operators])
 
 
 def build_admin_app(
-    gateway: Gateway, admin: AdapterAdmin | None = None, scaling: ScalingAdmin | None = None
+    gateway: Gateway,
+    admin: AdapterAdmin | None = None,
+    scaling: ScalingAdmin | None = None,
+    forgetting: ForgettingAdmin | None = None,
 ) -> Starlette:
     """Return the application for the port of operators."""
-    app = _app([*_operations(gateway), *_admin(gateway, admin, scaling, keys=True)])
+    app = _app([*_operations(gateway), *_admin(gateway, admin, scaling, forgetting, keys=True)])
     app.state.for_operators = True
     return app
 
@@ -54,11 +63,19 @@ def _app(every: list[Route]) -> Starlette:
     return app
 
 
-def _admin(gateway: Gateway, admin: AdapterAdmin | None, scaling: ScalingAdmin | None, *, keys: bool) -> list[Route]:
+def _admin(
+    gateway: Gateway,
+    admin: AdapterAdmin | None,
+    scaling: ScalingAdmin | None,
+    forgetting: ForgettingAdmin | None,
+    *,
+    keys: bool,
+) -> list[Route]:
     return [
         *(key_routes(gateway) if keys else ()),
         *(admin_routes(gateway, admin) if admin is not None else ()),
         *(scale_routes(gateway, scaling) if scaling is not None else ()),
+        *(cache_routes(gateway, forgetting) if forgetting is not None else ()),
     ]
 
 

@@ -21,6 +21,7 @@ from deployments.gateway.auditing import Auditing
 from deployments.gateway.door import Door
 from deployments.gateway.entrance import Entrance
 from deployments.gateway.fingerprint import fingerprint
+from deployments.gateway.forgetting import Forgetter
 from deployments.gateway.rates import rates
 from deployments.gateway.readiness import Readiness, judge, missing_at_start
 from deployments.gateway.settings import GatewaySettings
@@ -129,6 +130,7 @@ class Gateway:
         self._closing: set[asyncio.Task[None]] = set()
         self.entrance = Entrance(clock, overran=self.metrics.overran)
         self.answers, self._answers_as = self._open_answers(settings.cache), settings.cache
+        self.forgetter = Forgetter(lambda: self.answers)
         self.metrics.registry.register(BreakerCollector(self._memory, clock))
         self._view: FleetView | None = None
         self._seen_ready = False
@@ -149,6 +151,7 @@ class Gateway:
             settings=self.live.fingerprint,
             canaries=canary_reports(self.live.settings.graph, self._memory),
             audit=self.auditing.told(),
+            forgotten=self.forgetter.done,
         )
 
     def fails_over(self, pool: str) -> bool:
@@ -168,6 +171,7 @@ class Gateway:
         """End what runs beside requests."""
         await self._background.close()
         await self.entrance.close()
+        await self.forgetter.close()
         await asyncio.gather(self.answers.close(), *self._closing)
         await self.auditing.close()
         await self._remotes.close()
@@ -239,6 +243,7 @@ class Gateway:
         """Take *answers* into use, and close what was before."""
         before, self.answers, self._answers_as = self.answers, answers, settings
         if before is not answers:
+            self.forgetter.begin_anew()
             # Work beside requests is bounded and is cancelled at the end; a cache must be closed all the same.
             task = asyncio.get_running_loop().create_task(before.close(), name="closing an answer cache")
             self._closing.add(task)

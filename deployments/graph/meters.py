@@ -17,7 +17,10 @@ class Meters(Protocol):
         ...
 
     def cached(self, node: str, outcome: str) -> None:
-        """Count a request by what a cache had for it: ``hit``, ``stale``, ``miss``, ``bypass`` where it looked not."""
+        """Count a request by what a cache had for it.
+
+        ``hit``, ``stale``, ``semantic``, ``miss``, or ``bypass`` where it looked not.
+        """
         ...
 
     def screened(self, node: str, found: str, action: str) -> None:

@@ -71,6 +71,13 @@ def test_pods_have_the_environment_that_the_product_derives(seconds):
         assert told["RAY_SERVE_HAPROXY_BINARY_PATH"] == HAPROXY
 
 
+def test_sockets_of_proxies_have_paths_that_haproxy_takes():
+    """97 letters at most, of which Serve fills 57 with the name of the machine."""
+    sockets = [value for value in pod_environment(1800).values() if value.endswith(".sock")]
+    assert len(sockets) == 2
+    assert all(len(value) + 57 <= 97 for value in sockets)
+
+
 def test_no_value_of_the_chart_is_missing_from_its_values_file():
     """Every key is written down with its default, so that `helm show values` is the reference."""
     shown = yaml.safe_load(run("helm", "show", "values", CHART).stdout)

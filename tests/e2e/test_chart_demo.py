@@ -24,7 +24,7 @@ def demonstration(clusters: OneAtATime) -> Iterator[Declared]:
     """Deploy the Serve config of the rendered chart, whose machines for engines are this one."""
     clusters.close()
     with (
-        tempfile.TemporaryDirectory(prefix="tercet-", dir="/tmp", ignore_cleanup_errors=True) as directory,
+        tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as directory,
         declared(Path(directory), cpus=4, offers={GATEWAY: 1, offered("engines"): 1}) as one,
     ):
         result = one.deploy(serve_config(objects(rendered())), within_s=READY_WITHIN_S)

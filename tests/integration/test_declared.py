@@ -46,9 +46,9 @@ def carried(document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Declared]:
-    # Sockets live below it, and their paths may have 107 letters.
+    # Sockets live below it, and HAProxy takes paths of 97 letters.
     with (
-        tempfile.TemporaryDirectory(prefix="tercet-", dir="/tmp", ignore_cleanup_errors=True) as directory,
+        tempfile.TemporaryDirectory(prefix="t-", dir="/tmp", ignore_cleanup_errors=True) as directory,
         declared(Path(directory), cpus=0, offers={GATEWAY: 1}) as one,
         one.machine(3, cpus=2, offers={offered("cpu"): 1}) as first,
     ):

@@ -18,21 +18,28 @@ _MOST_TAGS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """``keep`` unless the answer must not be kept, ``find`` unless it must be new; ``tags`` to forget it by."""
+    """``keep`` unless the answer must not be kept, ``find`` unless it must be new; ``tags`` to forget it by.
+
+    ``near`` unless it must be the answer to this very question.
+    """
 
     keep: bool = True
     find: bool = True
+    near: bool = True
     tags: tuple[str, ...] = ()
 
 
 def asked(context: Context) -> Asked:
-    """Read the headers (RFC 9111, 5.2.1: ``no-store`` and ``no-cache``); raises Invalid for tags that are none."""
+    """Read the headers (RFC 9111, 5.2.1: ``no-store``, ``no-cache``, ``no-transform``); raises Invalid for no tags."""
     control = context.headers.get(CONTROL, "")
     if not control and TAGS not in context.headers:
         return _USUAL
     told = {part.strip().lower() for part in control.split(",")}
     keep = "no-store" not in told
-    return Asked(keep=keep, find=keep and "no-cache" not in told, tags=_tags(context.headers.get(TAGS, "")))
+    find = keep and "no-cache" not in told
+    return Asked(
+        keep=keep, find=find, near=find and "no-transform" not in told, tags=_tags(context.headers.get(TAGS, ""))
+    )
 
 
 def is_tag(tag: str) -> bool:

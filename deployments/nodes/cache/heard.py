@@ -15,7 +15,7 @@ from deployments.request import Endpoint, Frame, Head
 _WRITTEN = frozenset({"chat", "completion", "messages", "responses"})
 _WHOLE = frozenset({"stop", "length", "tool_calls", "function_call"})
 # Nodes that note what happened to one call, and that would not be true of another.
-_OF_ONE_CALL = frozenset({QUEUED, "coalesced", "batched", "hedge", "cache"})
+_OF_ONE_CALL = frozenset({QUEUED, "coalesced", "batched", "hedge", "cache", "cache-nearness"})
 _STOOD_IN = "brown-out"
 _FRAME_BYTES = 256
 # An answer is given in pieces of about this size: what is there already need not come token by token.

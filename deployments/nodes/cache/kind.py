@@ -1,11 +1,12 @@
-"""cache: the same request of the same tenant gets the answer that was given before."""
+"""cache: the same request of the same tenant, or one nearly the same, gets the answer that was given before."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,7 +25,10 @@ from deployments.nodes.cache.stamps import fresh, renewed, stamps
 from deployments.nodes.coalesce.key import key_of
 from deployments.request import Context, Frame, Request
 
-NOTE = "cache"
+if TYPE_CHECKING:  # numpy is for those that compare vectors
+    from deployments.nodes.cache.semantic import Question
+
+NOTE, NEARNESS = "cache", "cache-nearness"
 # Of what is kept: another number leaves alone what was kept before.
 _FORMAT = 1
 
@@ -41,32 +45,45 @@ class Cache:
         self._without = frozenset((*spec.ignore_headers, *NOT_COUNTED))
         self._target = msgspec.json.encode([_FORMAT, name, wiring.identity(spec.cache)])
         self._revalidation = Revalidation(name, wiring, self._kept_anew)
+        self._semantic = None
+        if spec.semantic is not None:
+            from deployments.nodes.cache.semantic import Semantic  # noqa: PLC0415
+
+            self._semantic = Semantic(name, spec, spec.semantic, wiring, target=self._target, without=self._without)
 
     async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         """Stream the answer that is kept, or the target's."""
         told = asked(context)
         key = self._key(request, context) if told.keep else None
-        found = await self._wiring.answers.find(key, context.now.timestamp()) if key and told.find else None
-        if found is None:
-            outcome = "bypass" if key is None or not told.find else "miss"
-            self._wiring.meters.cached(self._name, outcome)
-            async with aclosing(self._generated(key, request, context, told)) as frames:
-                async for frame in frames:
-                    yield _noted(frame, outcome)
+        now_s = context.now.timestamp()
+        if key is not None and told.find and (found := await self._wiring.answers.find(key, now_s)) is not None:
+            outcome = "hit" if now_s < found.fresh_until_s else "stale"
+            if outcome == "stale":
+                self._revalidation.start(key, request, context, told)
+            for frame in self._given(found, context, {NOTE: outcome}):
+                yield frame
             return
-        assert key is not None  # noqa: S101 - nothing is found without one
-        for frame in self._given(key, found, request, context, told):
-            yield frame
-
-    def _given(self, key: bytes, kept: Kept, request: Request, context: Context, told: Asked) -> Iterator[Frame]:
-        """Yield a kept answer as the answer to this request, and have a stale one made anew."""
-        outcome = "hit" if context.now.timestamp() < kept.fresh_until_s else "stale"
-        if outcome == "stale":
-            self._revalidation.start(key, request, context, told)
+        question = None
+        if self._semantic is not None and key is not None and told.near:
+            question = await self._semantic.asked(request, context)
+            near = await self._semantic.find(question, now_s) if question is not None else None
+            if near is not None:
+                for frame in self._given(near[1], context, {NOTE: "semantic", NEARNESS: f"{near[0].cosine:.3f}"}):
+                    yield frame
+                return
+        outcome = "bypass" if key is None or not told.find else "miss"
         self._wiring.meters.cached(self._name, outcome)
+        async with aclosing(self._generated(key, request, context, told, question)) as frames:
+            async for frame in frames:
+                yield _noted(frame, outcome)
+
+    def _given(self, kept: Kept, context: Context, notes: Mapping[str, str]) -> Iterator[Frame]:
+        """Yield a kept answer as the answer to this request."""
+        self._wiring.meters.cached(self._name, notes[NOTE])
         for node, arm in kept.arms:
             context.chose(node, arm)
-        head = msgspec.structs.replace(kept.head, path=(*context.path, *kept.head.path)).noting(NOTE, outcome)
+        path = (*context.path, *kept.head.path)
+        head = msgspec.structs.replace(kept.head, path=path, notes={**kept.head.notes, **notes})
         anew = fresh(kept.stamps, kept.call_id, context)
         for at, frame in enumerate(kept.frames):
             given = renewed(frame, kept.stamps, anew)
@@ -77,7 +94,7 @@ class Cache:
         return None if key is None else hashlib.blake2b(key + self._target, digest_size=32).digest()
 
     async def _generated(
-        self, key: bytes | None, request: Request, context: Context, told: Asked
+        self, key: bytes | None, request: Request, context: Context, told: Asked, question: Question | None = None
     ) -> AsyncGenerator[Frame]:
         since, heard = self._wiring.answers.now, Heard(self._spec.largest, len(context.path))
 
@@ -93,7 +110,10 @@ class Cache:
                         heard.take(frame)
                     yield frame
         if key is not None and heard.unfit(request.endpoint) is None:
-            self._wiring.answers.keep(key, self._kept(heard, since, context, told))
+            kept = self._kept(heard, since, context, told)
+            held = self._wiring.answers.keep(key, kept)
+            if held and self._semantic is not None and question is not None:
+                self._semantic.keep(key, question, kept)
 
     def _kept(self, heard: Heard, since: Since, context: Context, told: Asked) -> Kept:
         head, pieces = heard.told(), tuple(heard.pieces())
@@ -128,7 +148,9 @@ def plan(spec: CacheSpec, subject: Subject) -> Plan:
     if key_of(subject.request, subject.context, sampled=spec.any) is None:
         why = "is answered anew each time: the answer is drawn at random, or is kept under a name of its own"
     else:
-        why = f"gets the answer that the same tenant got to the same request within the last {spec.ttl:g} s, if any"
+        near = "" if spec.semantic is None else f", or to one that {spec.semantic.model} finds nearly the same,"
+        same = f"gets the answer that the same tenant got to the same request{near}"
+        why = f"{same} within the last {spec.ttl:g} s, if any"
     return Plan(order=(spec.cache,), why=(why,))
 
 

@@ -37,15 +37,14 @@ def stamps(first: bytes) -> tuple[Stamp, ...]:
 
     Of an answer that says nothing of the kind, such as vectors without an id, nothing is.
     """
-    found: dict[bytes, Stamp] = {}
+    said_by: dict[bytes, str | int] = {}
     for named in _named(first):
-        for name, said in _ID.findall(first):
-            if named.id is not None and said == msgspec.json.encode(named.id):
-                found[name + said] = Stamp(name + said, name, named.id)
-        for name, said in _MADE.findall(first):
-            if said in (b"%d" % made for made in (named.created, named.created_at) if made is not None):
-                found[name + said] = Stamp(name + said, name, int(said))
-    return tuple(found.values())
+        if named.id is not None:
+            said_by[msgspec.json.encode(named.id)] = named.id
+        said_by.update({b"%d" % made: made for made in (named.created, named.created_at) if made is not None})
+    # Each event of a stream says them all again: what was said is looked for once, not once an event.
+    told = dict.fromkeys((*_ID.findall(first), *_MADE.findall(first)))
+    return tuple(Stamp(name + said, name, said_by[said]) for name, said in told if said in said_by)
 
 
 def renewed(frame: Frame, stamps: tuple[Stamp, ...], fresh: tuple[bytes, ...]) -> Frame:

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-import msgspec
 from pydantic import AfterValidator, Field, field_validator
 
-from deployments.errors import (
-    EngineFailed,
-    FirstTokenTimeout,
-    Invalid,
-    ServingError,
-    StaysLocal,
-    StoreUnavailable,
-    TooManyRequests,
-    Withheld,
-)
-from deployments.graph.breaker import Breaker, BreakerRule
-from deployments.graph.closing import closing
+from deployments.errors import EngineFailed
+from deployments.graph.breaker import Breaker
+from deployments.graph.embedding import Embedding
 from deployments.graph.features import Prompt
 from deployments.graph.labels import Labels, Vector, centroids, nearest
-from deployments.graph.node import Node
 from deployments.graph.reading import Reading, read
 from deployments.graph.subject import Subject
 from deployments.graph.wiring import Wiring
 from deployments.quantities import Seconds
-from deployments.request import Context, Request, unspent, untold
+from deployments.request import Context, unspent, untold
 from deployments.standing import ALONE
 from deployments.strict import Strict, fail, not_empty, problem
 
@@ -42,9 +30,6 @@ MOST_REMEMBERED = 4096
 READ_CHARS = 200
 LEARN_S = 30.0
 LEARN_AGAIN_S = 600.0
-# What comes of whose request it is says nothing of the model to others.
-_ITS_OWN = (Invalid, StaysLocal, StoreUnavailable, TooManyRequests, Withheld)
-_RULE = BreakerRule(consecutive=3, open=5.0, probes=1)
 
 Examples = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], AfterValidator(not_empty)]
 
@@ -95,6 +80,9 @@ class Classifier:
         told = f"{spec.model_dump_json(exclude={'wait'})} {wiring.identity(spec.model)}"
         made = hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).hexdigest()
         self._learned = wiring.remembered(f"classifier {made}", Learned, Learned)
+        self._embedding = Embedding(
+            name=name, role="classifier", model=spec.model, wiring=wiring, breaker=self._learned.breaker
+        )
 
     async def labels(self, subject: Subject) -> Labels | None:
         """Return how the prompt scores, None where that is not known in time."""
@@ -110,7 +98,7 @@ class Classifier:
             return seen
         if known is None:
             return None
-        vectors = await self._vectors([text], subject.context, self._spec.wait)
+        vectors = await self._embedding.vectors([text], subject.context, self._spec.wait)
         if vectors is None:
             return None
         try:
@@ -135,7 +123,7 @@ class Classifier:
     async def _learn_centroids(self, context: Context) -> None:
         try:
             listed = [(label, asked(_reading(text))) for label, texts in self._spec.examples.items() for text in texts]
-            vectors = await self._vectors([text for _, text in listed], context, LEARN_S)
+            vectors = await self._embedding.vectors([text for _, text in listed], context, LEARN_S)
             if vectors is not None:
                 by_label: dict[str, list[Vector]] = {label: [] for label in self._spec.examples}
                 for (label, _), vector in zip(listed, vectors, strict=True):
@@ -151,41 +139,6 @@ class Classifier:
             self._learned.seen.popitem(last=False)
         return labels
 
-    async def _vectors(self, texts: list[str], context: Context, limit_s: float) -> list[Vector] | None:
-        """Return the model's vectors, None where they do not come in time; a model that is away is left alone."""
-        clock, breaker = self._wiring.clock, self._learned.breaker
-        given = breaker.admit(_RULE, clock())
-        if given is None:
-            return None
-        own = context.enter(self._name).fork(f"{self._name}.classifier")
-        own = replace(own, deadline_s=min(context.deadline_s, clock() + limit_s))
-        try:
-            with self._wiring.edge(self._name, self._spec.model):
-                vectors = await _embedded(self._wiring.node(self._spec.model), texts, own, limit_s)
-        except _ITS_OWN:
-            breaker.dropped(given)
-            return None
-        except ServingError:
-            breaker.failed(given, _RULE, clock())
-            return None
-        except BaseException:
-            breaker.dropped(given)
-            raise
-        breaker.answered(given, _RULE)
-        breaker.succeeded(given, clock())
-        return vectors
-
-
-class _Vector(msgspec.Struct):
-    embedding: list[float]
-
-
-class _Vectors(msgspec.Struct):
-    data: list[_Vector]
-
-
-_decoder = msgspec.json.Decoder(_Vectors)
-
 
 def asked(reading: Reading) -> str:
     """Return the beginning of what the client asks, code blocks aside."""
@@ -194,20 +147,3 @@ def asked(reading: Reading) -> str:
 
 def _reading(text: str) -> Reading:
     return read(Prompt(text=text, question=text))
-
-
-async def _embedded(node: Node, texts: list[str], context: Context, limit_s: float) -> list[Vector]:
-    body = {"input": texts, "encoding_format": "float"}
-    request, answer = Request(endpoint="embeddings", model="", body=body), b""
-    try:
-        async with asyncio.timeout(limit_s), closing(node(request, context)) as frames:
-            async for frame in frames:
-                answer += frame.data
-        vectors: list[Vector] = [one.embedding for one in _decoder.decode(answer).data]
-    except TimeoutError as error:
-        raise FirstTokenTimeout(f"no vectors within {limit_s:g} s") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise EngineFailed("the classifier's model answered with something else than vectors") from error
-    if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) != 1:
-        raise EngineFailed("the classifier's model answered with vectors that do not fit")
-    return vectors

@@ -93,3 +93,13 @@ async def test_sums_are_kept_for_as_long_as_was_said(tmp_path: Path) -> None:
         clock[0] = NOW_S + hours * HOUR_S
         await books.prune()
         assert len(list(entries(tmp_path / "costs.sqlite", 0, 10**6))) == left
+
+
+async def test_a_pool_that_went_away_costs_what_it_did(tmp_path: Path) -> None:
+    """Its last seconds are told when it is no part of the settings any more."""
+    books = Bookkeeping(lambda: NOW_S)
+    books.configure(settings(tmp_path / "costs.sqlite"))
+    books.configure(settings(tmp_path / "costs.sqlite", pools={"moe": POOLS["moe"]}))
+    await books.write(told())
+    found = {entry.key.pool: entry.gpu_seconds for entry in entries(tmp_path / "costs.sqlite", 0, 10**6)}
+    assert found["dense"] == 20.0

@@ -131,3 +131,25 @@ async def test_costs_are_written_once_over_a_restart(memory: ClusterMemory, tmp_
     assert await restarted.costs(0, 10**6) == list(entries(file, 0, 10**6))
     file.unlink()
     assert "there is no such file" in str(await restarted.costs(0, 10**6))
+
+
+async def test_answers_are_forgotten_once_every_gateway_has_said_so(memory: ClusterMemory) -> None:
+    """Each is told until it has; a restarted controller tells one that comes later."""
+    controller = FleetController()
+    await controller.configure([POOL], {"interval": 0.1})
+
+    async def report(gateway: str, forgotten: int, to: FleetController = controller) -> tuple[int, ...]:
+        told = await to.report_gateway(GatewaySignals(gateway=gateway, at_s=0.0, pools={}, forgotten=forgotten))
+        return tuple(one.number for one in told.forgettings)
+
+    assert [await report(name, 0) for name in ("g0", "g1")] == [(), ()]
+    asked = asyncio.create_task(controller.forget_answers("tenant", "acme", 10.0))
+    await eventually(lambda: "forgettings" in memory.kept)
+    (number,) = await report("g0", 0)
+    assert await report("g0", number) == ()
+    late = await controller.forget_answers("tenant", "acme", 0.0)
+    assert (late.done, late.waiting, asked.done()) == ((), ("g0", "g1"), False)
+    (last,) = await report("g1", number)
+    assert [await report(name, last) for name in ("g0", "g1")] == [(), ()]
+    assert (await asked).done == ("g0", "g1")
+    assert await report("g2", 0, FleetController()) == (last,)

@@ -53,6 +53,18 @@ async def test_what_is_forgotten_is_gone(store: AnswerStore) -> None:
     assert await store.forget("tag=nobody's", NOON_S) == 0
 
 
+async def test_an_order_is_carried_out_once(store: AnswerStore) -> None:
+    """Every gateway passes it on: those that come later must not take what was kept since. Another order is another."""
+    await store.forget("tenant=acme", NOON_S + 0.123456789)
+    since = await now(store)
+    await store.put(KEY, kept(since=since), NOON_S)
+    assert await store.forget("tenant=acme", NOON_S + 0.123456789) == 0
+    assert await now(store) == since
+    assert await store.get(KEY, NOON_S) is not None
+    assert await store.forget("tenant=acme", NOON_S) == 1, "a clock that goes back loses no order"
+    assert await store.get(KEY, NOON_S) is None
+
+
 async def test_what_was_begun_before_a_forgetting_is_not_kept_after_it(store: AnswerStore) -> None:
     """An answer that was under way meanwhile may be of what was to be forgotten."""
     before = await now(store)

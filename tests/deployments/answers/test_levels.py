@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from deployments.answers.kept import Kept, Since, Word
+from deployments.answers.kept import Kept, Since, Word, encoded
 from deployments.answers.levels import RULE, Answers
 from deployments.answers.opened import FILE, opened
 from deployments.answers.redis_store import RedisStore
@@ -88,6 +88,33 @@ async def test_what_one_gateway_forgets_the_other_gives_no_more(store: Any) -> N
         assert await one.find(KEY, NOON_S) is None
         await asyncio.sleep(SETTINGS.trust)
         assert await other.find(KEY, NOON_S) is None
+
+
+async def test_two_gateways_that_both_pass_an_order_on_keep_what_comes_after(store: Any) -> None:
+    """The second one's copy of the order takes nothing from either, and memory holds new answers of both."""
+    async with using(store) as one, using(store) as other:
+        for each in (one, other):
+            await kept_by(each)
+        assert await one.forget(NOON_S, tenant="acme") == 1
+        answer = await kept_by(one)
+        await asyncio.sleep(SETTINGS.trust)
+        assert await other.find(KEY, NOON_S) == answer
+        assert await other.forget(NOON_S, tenant="acme") <= 1
+        assert await one.find(KEY, NOON_S) == await other.find(KEY, NOON_S) == answer
+        assert other.size > 0
+
+
+async def test_an_answer_that_a_store_has_not_removed_yet_is_not_given(redis: Server) -> None:
+    """Redis removes what is forgotten in pieces, and may be asked in between, or stopped."""
+    store = RedisStore(redis.spec())
+    async with using(store) as answers:
+        answer = await kept_by(answers)
+        await store.forget("tenant=acme", NOON_S)
+        raw = await store._redis()
+        await raw.set(store._answer(KEY), encoded(answer))
+        assert await store.get(KEY, NOON_S) == answer
+        await asyncio.sleep(SETTINGS.trust)
+        assert await answers.find(KEY, NOON_S) is None
 
 
 @pytest.mark.parametrize("named", [{}, {"model": "dense", "tag": "x"}])

@@ -69,3 +69,24 @@ def test_more_forgotten_than_is_remembered_loses_answers_and_brings_none_back(mo
     assert held.get(KEY, NOON_S) is None
     held.put(KEY, kept(since=held.now))
     assert held.get(KEY, NOON_S) is not None
+
+
+def test_no_tenant_pushes_out_what_others_have_within_their_part() -> None:
+    """Whoever has most makes room for everybody; the bound is of all together."""
+    size = kept().size
+    held = Memory(6 * size)
+    theirs = [b"t1", b"t2"]
+    for name in theirs:
+        held.put(name, kept(labels=("tenant=quiet",)))
+    for at in range(50):
+        held.put(f"b{at}".encode(), kept(labels=("tenant=busy", "tag=t1")))
+    assert all(held.get(name, NOON_S) is not None for name in theirs)
+    assert [at for at in range(50) if held.get(f"b{at}".encode(), NOON_S)] == [46, 47, 48, 49]
+    assert held.size == 6 * size
+    held.put(theirs[0], kept(labels=("tenant=quiet",)))
+    assert held.size == 6 * size
+    for at in range(4):
+        held.put(f"q{at}".encode(), kept(labels=("tenant=quiet",)))
+    assert sum(held.get(f"b{at}".encode(), NOON_S) is not None for at in range(50)) == 3
+    assert held.heard(Word(Since("another", 1), {})) == 6
+    assert held.size == 0
