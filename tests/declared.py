@@ -208,8 +208,8 @@ class Declared:
 
     def _node_at(self, address: str) -> str | None:
         with contextlib.suppress(httpx.HTTPError, KeyError):
-            found = self._asked("/nodes?view=summary")["data"]["summary"]
-            return next((one["raylet"]["nodeId"] for one in found if one["ip"] == address), None)
+            found = [one.get("raylet", {}) for one in self._asked("/nodes?view=summary")["data"]["summary"]]
+            return next((one["nodeId"] for one in found if one.get("nodeManagerAddress") == address), None)
         return None
 
     def stop(self) -> None:

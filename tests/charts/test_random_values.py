@@ -14,7 +14,7 @@ from tests.charts.valid import complaints
 SEARCHED = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
-@settings(max_examples=20, phases=SEARCHED, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=12, phases=SEARCHED, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(VALUES)
 def test_random_values_make_valid_objects(values: dict[str, Any]) -> None:
     """No name is too long, no label a number, no selector without pods, whatever is switched on."""

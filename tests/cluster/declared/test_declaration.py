@@ -28,7 +28,7 @@ def test_a_gateway_that_only_its_own_machine_reaches_is_refused():
     assert complaints(told(document())) == [
         'gateway.host: "127.0.0.1" is reached from inside its own machine alone; say 0.0.0.0'
     ]
-    raw = document(gateway={"host": "0.0.0.0", "admin": {"port": 8001}}, **OPEN)
+    raw = document(gateway={"host": "0.0.0.0", "admin": {"port": 8001}}, **OPEN)  # noqa: S104 - a value
     assert complaints(told(raw)) == [
         'gateway.admin.host: "127.0.0.1" is reached from inside its own machine alone; say 0.0.0.0'
     ]
@@ -36,7 +36,7 @@ def test_a_gateway_that_only_its_own_machine_reaches_is_refused():
 
 def test_answers_that_outlast_what_leaving_machines_wait_for_are_refused():
     """Proxies and pods would cut them."""
-    raw = document(gateway={"host": "0.0.0.0", "request_timeout": "10m"}, **OPEN)
+    raw = document(gateway={"host": "0.0.0.0", "request_timeout": "10m"}, **OPEN)  # noqa: S104 - a value
     assert complaints(told(raw, longest_answer=300)) == [
         "gateway.request_timeout: 600 s is more than the 300 s that leaving machines wait for; "
         "raise longestAnswerSeconds, or lower it",
@@ -47,13 +47,13 @@ def test_answers_that_outlast_what_leaving_machines_wait_for_are_refused():
 
 def test_a_problem_of_the_document_is_told_alone():
     """What follows from it would only be noise."""
-    raw = document(gateway={"host": "0.0.0.0", "replicas": 0}, **OPEN)
+    raw = document(gateway={"host": "0.0.0.0", "replicas": 0}, **OPEN)  # noqa: S104 - a value
     assert complaints(told(raw)) == ["gateway.replicas: 0 is less than 1"]
 
 
 def test_the_document_travels_whole_and_unchanged():
     """In what Serve hands to the running reconciler, so that a change restarts nothing by itself."""
-    raw = document(gateway={"host": "0.0.0.0", "port": 9000}, **OPEN)
+    raw = document(gateway={"host": "0.0.0.0", "port": 9000}, **OPEN)  # noqa: S104 - a value
     config = serve_config(told(raw, cache="/cache"))
     (application,) = config["applications"]
     assert config["http_options"]["port"] == 9000
