@@ -21,7 +21,7 @@ from cluster.haproxy import command
 from cluster.ports import free_ports
 from cluster.rendering.pod_environment import CACHE, CONNECTIONS, STATE, pod_environment
 from deployments.engines.checkpoints.store import cache_directory
-from tests.serving import TERCET, until
+from tests.serving import TERCET, titled, until
 
 RAY = str(Path(sys.executable).with_name("ray"))
 HEAD = "127.0.0.2"
@@ -222,6 +222,10 @@ class Declared:
             with contextlib.suppress(psutil.Error):
                 one.kill()
         self.process.wait(timeout=10)
+        # A proxy that another has taken over from is nobody's child.
+        for one in (one for one in psutil.process_iter() if str(self._directory) in titled(one)):
+            with contextlib.suppress(psutil.Error):
+                one.kill()
 
 
 def listen_at(script: Path, address: str, binary: str) -> None:
