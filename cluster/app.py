@@ -180,7 +180,7 @@ def gateway_app(gateway: GatewayPlan) -> serve.Application:
         graceful_shutdown_timeout_s=float(gateway.settings["request_timeout"]),
         health_check_period_s=5,
         health_check_timeout_s=5,
-        ray_actor_options={"num_cpus": 0},
+        ray_actor_options={"num_cpus": 0, "resources": dict(gateway.resources)},
         logging_config=QUIET,
     )
     return _versioned(replica).bind(str(state_dir(gateway.port)))
@@ -258,7 +258,11 @@ def _ray_actor_options(pool: PoolPlan) -> dict[str, Any]:
     if len(pool.bundles) > 1:
         return {"num_cpus": 0}
     options: dict[str, Any] = {"num_cpus": pool.cpus, "num_gpus": pool.gpus}
-    return options if pool.memory is None else {**options, "memory": pool.memory}
+    if pool.memory is not None:
+        options["memory"] = pool.memory
+    # What is in the bundle beside them keeps the replica to machines of one group.
+    kept_to = {name: amount for name, amount in pool.bundles[0].items() if name not in {"CPU", "GPU", "memory"}}
+    return {**options, "resources": kept_to} if kept_to else options
 
 
 def applications(plan: Plan, *, state_dir: Path, cache: str | None) -> list[serve.RunTarget]:

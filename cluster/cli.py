@@ -30,6 +30,9 @@ COMMANDS = (
     "audit",
     "cost",
     "cache",
+    "render",
+    "deploy",
+    "leave",
 )
 
 
@@ -44,7 +47,9 @@ class _OnDemand(TyperGroup):
             return None
         found = getattr(import_module(f"cluster.commands.{cmd_name}"), cmd_name)
         if isinstance(found, typer.Typer):  # a command with commands of its own
-            return typer.main.get_command(found)
+            group = typer.main.get_command(found)
+            group.name = cmd_name
+            return group
         one = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         one.command(cmd_name)(found)
         return typer.main.get_command(one)

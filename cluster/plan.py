@@ -70,12 +70,16 @@ class PoolPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayPlan:
-    """The HTTP front; ``settings`` is the JSON that deployments/gateway/settings.py reads, and never restarts it."""
+    """The HTTP front; ``settings`` is the JSON that deployments/gateway/settings.py reads, and never restarts it.
+
+    ``resources`` are what a machine must offer Ray for each gateway on it.
+    """
 
     host: str
     port: int
     replicas: int
     settings: Mapping[str, Any]
+    resources: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

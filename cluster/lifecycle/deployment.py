@@ -18,11 +18,9 @@ from cluster.running_plan import RunningPlan, keep
 
 def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
     """Start the controller and every application; returns before they are ready."""
-    import ray  # noqa: PLC0415
     from ray import serve  # noqa: PLC0415
 
-    from autoscale.controller.fleet_controller import FleetController  # noqa: PLC0415
-    from cluster.app import CONTROLLER, applications, book_settings, fleet_pools  # noqa: PLC0415
+    from cluster.app import applications  # noqa: PLC0415
 
     keep(directory, RunningPlan(plan=plan, cache=cache))  # first, so that nobody reads the plan of a run before
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it speaks of its own start as well
@@ -37,12 +35,25 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
             },
             logging_config={"enable_access_log": False},
         )
+        start_controller(plan, directory)
+        run(applications(plan, state_dir=directory, cache=cache))
+
+
+def start_controller(plan: Plan, directory: Path, *, resources: Mapping[str, float] | None = None) -> None:
+    """Start the fleet controller, where there is none, on a machine that has *resources*, and tell it of *plan*."""
+    import ray  # noqa: PLC0415
+
+    from autoscale.controller.fleet_controller import FleetController  # noqa: PLC0415
+    from cluster.app import CONTROLLER, book_settings, fleet_pools  # noqa: PLC0415
+
+    with in_one_sentence("starting the fleet controller"):
         controller = (
             ray.remote(FleetController)
             .options(
                 name=CONTROLLER[0],
                 namespace=CONTROLLER[1],
                 num_cpus=0,
+                resources=dict(resources or {}),
                 lifetime="detached",
                 max_restarts=-1,
                 max_concurrency=1000,
@@ -52,7 +63,6 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
         )
         ray.get(controller.configure.remote(fleet_pools(plan), dict(plan.autoscale)), timeout=60)
         ray.get(controller.keep_costs.remote(book_settings(plan, directory)), timeout=60)
-        run(applications(plan, state_dir=directory, cache=cache))
 
 
 def run(targets: Sequence[Any]) -> None:

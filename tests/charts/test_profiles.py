@@ -1,0 +1,94 @@
+"""Every profile, in both modes, is what helm, Kubernetes, KubeRay and Tercet itself take."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from cluster.declared.declaration import Declaration, planned
+from cluster.declared.serve_config import serve_config as declared
+from cluster.plan import Plan
+from tests.charts.tools import (
+    CHART,
+    MODES,
+    PROFILES,
+    objects,
+    of_kind,
+    of_profile,
+    profile,
+    rendered,
+    run,
+    serve_config,
+)
+from tests.charts.valid import CRDS, complaints, judged
+
+EACH = pytest.mark.parametrize("name", PROFILES)
+BOTH = pytest.mark.parametrize("mode", MODES)
+
+
+@EACH
+@BOTH
+def test_helm_lint_has_nothing_to_say(name, mode):
+    """`helm lint --strict` fails on warnings as well."""
+    result = run("helm", "lint", "--strict", CHART, "--values", profile(name), "--set", f"mode={mode}")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@EACH
+@BOTH
+def test_kubernetes_takes_every_object(name, mode):
+    """Against the schemas of Kubernetes and, where they are there, of the custom resources; no unknown field."""
+    assert complaints(of_profile(name, mode)) == []
+
+
+def test_the_definitions_of_custom_resources_are_there():
+    """Without them RayServices and monitors are not judged, and the run says so."""
+    if not CRDS.is_dir():
+        pytest.skip(f"{CRDS} is not there: objects of KubeRay and of the Prometheus Operator are not validated")
+    assert all(judged(kind) for kind in ("RayService", "PodMonitor", "ServiceMonitor", "PrometheusRule"))
+
+
+@EACH
+@BOTH
+def test_the_chart_carries_the_config_that_render_prints(name, mode):
+    """Templates and `tercet render serve` derive the same Serve config from the same document."""
+    carried = serve_config(of_profile(name, mode))
+    told = carried["applications"][0]["deployments"][0]["user_config"]
+    declaration = Declaration.model_validate(told)
+    expected = declared(declaration)
+    assert told["document"] == yaml.safe_load(profile(name).read_text())["config"]
+    carried["applications"][0]["deployments"][0]["user_config"] = declaration.model_dump(mode="json")
+    assert carried == expected
+
+
+@EACH
+def test_tercet_finds_no_problem_in_the_document(name):
+    """What would be refused in the cluster is refused here; folders of checkpoints are taken to be there."""
+    told = serve_config(of_profile(name))["applications"][0]["deployments"][0]["user_config"]
+    plan = planned(Declaration.model_validate(told), look=lambda _: None)
+    assert isinstance(plan, Plan), [str(problem) for problem in plan]
+    assert plan.gateway.resources == {"tercet-gateway": 1.0}
+
+
+def test_without_values_the_demonstration_is_served():
+    """`helm install tercet ./helm/tercet` is all; its profile says the same in words of its own."""
+    assert rendered() == rendered(profile("cpu-demo"))
+    assert (CHART / "files" / "demo.yaml").read_text() == profile("cpu-demo").read_text()
+
+
+def test_notes_say_how_to_ask():
+    """The commands name the objects that there are."""
+    notes = run("helm", "install", "t", CHART, "--dry-run=client", "--namespace", "llm").stdout.partition("NOTES:")[2]
+    names = {one["metadata"]["name"] for one in objects(rendered())}
+    assert "get rayservice t-tercet " in notes
+    assert "service/t-tercet 8000:80" in notes
+    assert {"t-tercet"} <= names
+    assert "This is the demonstration" in notes
+
+
+@EACH
+def test_ray_has_the_version_of_the_image(name):
+    """KubeRay turns features on by it."""
+    (service,) = of_kind(of_profile(name), "RayService")
+    pins = (CHART.parents[1] / "requirements" / "cpu.txt").read_text().splitlines()
+    assert f"ray=={service['spec']['rayClusterConfig']['rayVersion']}" in pins
