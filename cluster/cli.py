@@ -30,6 +30,7 @@ COMMANDS = (
     "audit",
     "cost",
     "cache",
+    "render",
 )
 
 
