@@ -19,6 +19,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import serve
 from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,8 +43,10 @@ from deployments.pool.last_view import LastView
 from deployments.pool.links import Links
 from deployments.pool.replica import EngineReplica
 from deployments.pool.scaling_orders import ScalingOrders
+from deployments.pool.scraped import ScrapePoint
+from deployments.pool.scraping import Scraping
 from deployments.pool.transport import ENGINE_DEPLOYMENT, PoolTransport, application_of
-from deployments.signals import FleetView
+from deployments.signals import FleetView, GatewayPlace
 from deployments.switching import switch_often
 from deployments.telemetry.logs import configure
 from deployments.telemetry.traces import from_environment
@@ -100,6 +103,7 @@ class GatewayReplica:
         self._operators: AdminServer | None = None
         self._front = Front()
         self._heartbeat: Heartbeat | None = None
+        self._scraped: ScrapePoint | None = None
         self._telling: Heartbeat | None = None
 
     def __serve_build_asgi_app__(self) -> ASGIApp:
@@ -124,6 +128,8 @@ class GatewayReplica:
             audit=self._state_dir / "audit",
         )
         transport.failover = Failover(allowed=gateway.fails_over, count=gateway.metrics.failover)
+        await self._open_to_scrapes(gateway)
+        gateway.traces.kept = self._links.keep
         orders = AdapterOrders(CONTROLLER), ScalingOrders(CONTROLLER), ForgettingOrders(CONTROLLER)
         self._gateway, self._front.app = gateway, build_app(gateway, *orders, keys=True)
         self._operators = AdminServer(build_admin_app(gateway, *orders))
@@ -139,6 +145,15 @@ class GatewayReplica:
             on_answer=gateway.spending.acknowledged,
         )
 
+    async def _open_to_scrapes(self, gateway: Gateway) -> None:
+        """Let the other gateways fetch this one's series, and let this one fetch theirs."""
+        self._scraped = ScrapePoint(gateway.exposition.own)
+        await self._scraped.start(ray.util.get_node_ip_address())
+        gateway.exposition.place = GatewayPlace(
+            gateway=self._name, address=self._scraped.address, key=self._scraped.key
+        )
+        gateway.exposition.gather = Scraping(self._name, self._view.latest)
+
     def _take(self, view: FleetView) -> None:
         """Keep the controller's word; called on the heartbeat's thread."""
         self._view.take(view)
@@ -150,6 +165,8 @@ class GatewayReplica:
         if self._heartbeat is not None:
             await asyncio.to_thread(self._heartbeat.close)
         await self._links.close()
+        if self._scraped is not None:
+            await self._scraped.close()
         if self._operators is not None:
             await self._operators.close()
         if self._gateway is not None:

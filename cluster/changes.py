@@ -45,7 +45,7 @@ IN_PLACE: Mapping[str, str] = {
 }
 
 # What gateways are told that stands beside `gateway` in a document.
-_SECTIONS = frozenset({"default", "cache", "audit", "access", "tenants"})
+_SECTIONS = frozenset({"default", "cache", "audit", "objectives", "telemetry", "access", "tenants"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

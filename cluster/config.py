@@ -19,9 +19,11 @@ from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec
 from deployments.media import Host, MediaSpec
+from deployments.objectives.spec import ObjectivesSpec
 from deployments.quantities import Bytes, Seconds
 from deployments.remote.spec import Price, RemoteSpec
 from deployments.scheduling.targets import Late
+from deployments.telemetry.settings import TelemetrySettings
 from deployments.tenancy.spec import AccessSpec, TenantSpec
 
 
@@ -132,6 +134,8 @@ class Config(Strict):
     cache: AnswersSettings = AnswersSettings()
     audit: AuditSettings = AuditSettings()
     cost: CostSettings = CostSettings()
+    objectives: ObjectivesSpec = ObjectivesSpec()
+    telemetry: TelemetrySettings = TelemetrySettings()
     access: AccessSpec | None = None
     tenants: dict[str, TenantSpec] = Field(default_factory=dict)
 

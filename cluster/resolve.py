@@ -15,6 +15,7 @@ from cluster.checks.composition import unmet
 from cluster.checks.drain import too_short
 from cluster.checks.engine import ill_equipped
 from cluster.checks.exposure import exposed
+from cluster.checks.goals import unasked
 from cluster.checks.hedges import futile
 from cluster.checks.names import circular, dangling, default_of, misnamed, unpooled
 from cluster.checks.people import sent_away
@@ -83,6 +84,7 @@ def examine(
     problems = [*found, *complaints, *_contradictions(parts, nodes, look), *unprofiled(parts.models, folder)]
     if config is not None:
         problems.extend(too_short(parts, config.gateway.request_timeout))
+        problems.extend(unasked(config))
         problems.extend(unpriced(parts, ceiling=config.autoscale.cost_ceiling_per_hour))
     default = default_of(parts)
     if isinstance(default, Problem):
@@ -210,6 +212,8 @@ def _gateway(config: Config, layout: Layout) -> GatewayPlan:
             "remote_hosts": list(gateway.remote_hosts),
             "cache": config.cache.model_dump(mode="json", exclude_unset=True),
             "audit": config.audit.model_dump(mode="json", exclude_unset=True),
+            "objectives": config.objectives.model_dump(mode="json", exclude_unset=True),
+            "telemetry": config.telemetry.model_dump(mode="json", exclude_unset=True),
             "currency": config.cost.currency,
             "access": None if config.access is None else config.access.model_dump(mode="json", exclude_unset=True),
             "tenants": {name: one.model_dump(mode="json", exclude_unset=True) for name, one in config.tenants.items()},

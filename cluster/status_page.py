@@ -28,10 +28,15 @@ def render_status(status: Mapping[str, Any], now_s: float, *, plain: bool = Fals
     return Group(
         Text(_headline(status, now_s)),
         pools,
-        *map(Text, (*_reasons(status), *_drafts(status), *_elsewhere(status), *_unaudited(status), *_unkept(status))),
+        *map(Text, _told(status)),
         Text("\nLast changes"),
         decisions,
     )
+
+
+def _told(status: Mapping[str, Any]) -> Iterator[str]:
+    for part in (_reasons, _drafts, _elsewhere, _goals, _unaudited, _unkept):
+        yield from part(status)
 
 
 def ago(seconds: float) -> str:
@@ -112,6 +117,16 @@ def _elsewhere(status: Mapping[str, Any]) -> Iterator[str]:
         rates = f"{one['arrival_rate']:.1f} requests a second, {one['refused_rate']:.1f} refused"
         first = "" if one["ttft"]["p95_s"] is None else f", first token {_ttft({**one['ttft'], 'target_s': None})}"
         yield f"  {name}, on another server: {one['in_flight']} under way, {rates}{first}"
+
+
+def _goals(status: Mapping[str, Any]) -> Iterator[str]:
+    """Say how each goal was kept, and what is left of its budget of errors."""
+    for one in status.get("goals", ()):
+        if one["judged"]:
+            good = 1 - one["missed"] / one["judged"]
+            left = "" if one["budget_left"] is None else f", {one['budget_left']:.0%} of its errors left"
+            span = f"{ago(min(one['known_s'], one['window_s']))} of {ago(one['window_s'])}"
+            yield f"  goal {one['goal']}: {good:.3%} of {one['judged']} good, promised {one['share']:g}{left} ({span})"
 
 
 def _unaudited(status: Mapping[str, Any]) -> Iterator[str]:

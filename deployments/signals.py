@@ -144,12 +144,26 @@ class PoolDemand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoalCounts:
+    """One goal at one gateway: of ``judged`` requests since it began, ``missed`` were not good.
+
+    ``share`` should be, over ``window_s`` seconds.
+    """
+
+    judged: int
+    missed: int
+    share: float
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySignals:
     """One gateway replica at one instant: the demand on each pool that it has sent a request to.
 
     ``settings`` is the fingerprint of the graph and limits that new requests meet there; ``canaries`` is what it counts
     of each. ``audit`` says how its audit trail is, "" where it keeps none. ``forgotten`` is the number of the last
-    order to forget answers that it has carried out.
+    order to forget answers that it has carried out. Other gateways fetch its series at ``address`` with its ``key``;
+    ``goals`` is how it kept what the cluster promises.
     """
 
     gateway: str
@@ -159,6 +173,18 @@ class GatewaySignals:
     canaries: tuple[CanaryReport, ...] = ()
     audit: str = ""
     forgotten: int = 0
+    goals: Mapping[str, GoalCounts] = field(default_factory=dict)
+    address: str = ""
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayPlace:
+    """Where one gateway's series are fetched and with which key."""
+
+    gateway: str
+    address: str
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +209,7 @@ class PoolState:
     about to be released: they finish what they have and are sent nothing that another can take. ``cold_start_s`` is
     what a start takes in all, ``ready_in_s`` about how long until one more replica is ready, both None while unknown.
     ``kept_empty`` says what an operator has to do before a pool that is scaled to zero wakes, "" where a request does.
+    ``starting_for_s`` is for how long the oldest replica on its way has been so, None where none is.
     """
 
     ready: int
@@ -198,6 +225,7 @@ class PoolState:
     cold_start_s: float | None = None
     ready_in_s: float | None = None
     kept_empty: str = ""
+    starting_for_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +251,8 @@ class FleetView:
 
     ``brown_out`` is the share of each pool's requests, in [0, 1], that should go to a stand-in while its own replicas
     are late; a pool that is not in it keeps all of them. ``scaling`` is what the control loop has done. ``forgettings``
-    are the orders that the gateway which is told has not carried out.
+    are the orders that the gateway which is told has not carried out, ``gateways`` are those that speak, and ``node``
+    is the address of the controller's machine, "" where nobody knows.
     """
 
     at_s: float
@@ -232,3 +261,5 @@ class FleetView:
     brown_out: Mapping[str, float] = field(default_factory=dict)
     scaling: Scaling | None = None
     forgettings: tuple[Forgetting, ...] = ()
+    gateways: tuple[GatewayPlace, ...] = ()
+    node: str = ""

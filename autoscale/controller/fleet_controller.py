@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import ray
+
 from autoscale.controller import remembered
 from autoscale.controller.bookkeeping import Bookkeeping, BookSettings
 from autoscale.controller.cancelled import Cancelled
@@ -35,6 +37,7 @@ SERVE_DEADLINE_S = 3.0
 MACHINES_DEADLINE_S = 5.0
 MACHINES_EVERY_S = 5.0
 POLICY_MEMORY_EVERY_S = 60.0
+GOALS_EVERY_S = 60.0
 ADAPTER_POLL_S = 0.1
 FORGOTTEN_POLL_S = 0.1
 KNEES_EVERY_S = 0.1
@@ -52,7 +55,7 @@ class FleetController:
     def __init__(self) -> None:
         log_to_stderr()
         self._knees = KneeProcess()  # it ends with this process
-        self._loop = ControlLoop(knees=self._knees)
+        self._loop = ControlLoop(knees=self._knees, node=ray.util.get_node_ip_address())
         self._loops = Loops()
         self._keeper = Keeper(remembered.keep_plain)
         self._cancelled = Cancelled()
@@ -61,6 +64,7 @@ class FleetController:
         if configuration is not None:
             log.warning("controller_restarted pools=%d", len(configuration[0]))
             self._loop.adapters.take(remembered.recall_plain("adapters"))
+            self._loop.goals.take(remembered.recall_plain("goals"))
             self._loop.canaries.take(remembered.recall_plain("canaries"))
             self._loop.forgettings.take(remembered.recall_plain("forgettings"))
             self._loop.steering.take(remembered.recall_plain("steering"), time.time())
@@ -233,6 +237,7 @@ class FleetController:
             self._loops.keep_up("knees", self._step_knees, lambda: KNEES_EVERY_S)
             self._loops.keep_up("machines", self._count_machines, lambda: MACHINES_EVERY_S)
             self._loops.keep_up("costs", self._books.prune, lambda: PRUNE_COSTS_EVERY_S)
+            self._loops.keep_up("goals", self._keep_goals, lambda: GOALS_EVERY_S)
             self._loops.keep_up("policy-memory", self._keep_policy_memory, lambda: POLICY_MEMORY_EVERY_S)
 
     def _interval_s(self) -> float:
@@ -258,6 +263,9 @@ class FleetController:
         machines = await read_machines(MACHINES_DEADLINE_S)
         if machines is not None:
             self._loop.hear_machines(machines)
+
+    async def _keep_goals(self) -> None:
+        await self._keeper.keep("goals", self._loop.goals.plain)
 
     async def _keep_policy_memory(self) -> None:
         if kept := self._loop.deciding.remembered():

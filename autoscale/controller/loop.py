@@ -13,13 +13,14 @@ from autoscale.controller.adapters import RunTimeAdapters, outcome
 from autoscale.controller.canaries import Canaries
 from autoscale.controller.deciding import Deciding
 from autoscale.controller.forgettings import Forgettings, progress
+from autoscale.controller.goal_book import GoalBook
 from autoscale.controller.journal import Journal
 from autoscale.controller.machines import Machines, inventory, whereabouts
 from autoscale.controller.memory import Memory
 from autoscale.controller.report import ATTAINMENT_WINDOWS_S, report
 from autoscale.controller.startups import Startups
 from autoscale.controller.steering import Steering
-from autoscale.controller.told import scaling, states
+from autoscale.controller.told import gateways, scaling, states
 from autoscale.controller.victims import Places
 from autoscale.fleet import Fleet
 from autoscale.hardware import Inventory
@@ -28,7 +29,7 @@ from autoscale.served import Served
 from autoscale.spec import AutoscaleSpec
 from deployments.adapters import AdapterOrder, AdapterOutcome, served_name
 from deployments.answers.orders import Forgotten
-from deployments.signals import FleetView, GatewaySignals, ReplicaSignals
+from deployments.signals import FleetView, GatewayPlace, GatewaySignals, ReplicaSignals
 
 log = logging.getLogger("tercet.autoscale")
 
@@ -38,7 +39,10 @@ MACHINES_STALE_S = 60.0
 
 @dataclass(slots=True)
 class ControlLoop:
-    """One configuration, everything heard so far, and the last decision. Callers give the time, in Unix seconds."""
+    """One configuration, everything heard so far, and the last decision. Callers give the time, in Unix seconds.
+
+    ``node`` is the address of the machine that it runs on.
+    """
 
     settings: tuple[PoolSettings, ...] = ()
     spec: AutoscaleSpec = field(default_factory=AutoscaleSpec)
@@ -47,8 +51,10 @@ class ControlLoop:
     adapters: RunTimeAdapters = field(default_factory=RunTimeAdapters)
     canaries: Canaries = field(default_factory=Canaries)
     forgettings: Forgettings = field(default_factory=Forgettings)
+    goals: GoalBook = field(default_factory=GoalBook)
     steering: Steering = field(default_factory=Steering)
     knees: KneeSource = analytic
+    node: str = ""
     deciding: Deciding = field(init=False)
     _memory: Memory = field(default_factory=Memory)
     _served: Served | None = None
@@ -81,6 +87,7 @@ class ControlLoop:
     def hear_gateway(self, signals: GatewaySignals, now_s: float) -> None:
         """Take a gateway's report."""
         self._memory.hear_gateway(signals, now_s)
+        self.goals.hear(signals.gateway, signals.goals, now_s)
         self.canaries.hear(signals.gateway, signals.canaries, now_s)
 
     def forget(self, sender: str) -> None:
@@ -116,7 +123,7 @@ class ControlLoop:
     def view(self, now_s: float) -> FleetView:
         """Return what everyone may know about the pools, as of the last decision."""
         if self._fleet is None:
-            return FleetView(at_s=now_s, pools={})
+            return FleetView(at_s=now_s, pools={}, gateways=self._gateways(now_s), node=self.node)
         fresh = self._fresh(now_s)
         return FleetView(
             at_s=self._fleet.at_s,
@@ -131,6 +138,8 @@ class ControlLoop:
             canaries=self.canaries.stages(),
             brown_out=dict(self.steering.brown_out) if fresh else {},
             scaling=scaling(self._fleet.pools, self.journal, self.steering, self.deciding, self.serve_errors),
+            gateways=self._gateways(now_s),
+            node=self.node,
         )
 
     def adapter_outcome(self, pool: str, name: str, order: AdapterOrder | None) -> AdapterOutcome:
@@ -158,7 +167,10 @@ class ControlLoop:
         pools = {one.name: built.pools.get(one.name, undeployed(one)) for one in self.settings}
         fleet = Fleet(at_s=now_s, pools=pools, inventory=built.inventory)
         told = report(fleet, self._memory.reports(), self.journal, self.spec, self.steering)
-        return {**told, "canaries": self.canaries.status(), "errors": errors}
+        return {**told, "canaries": self.canaries.status(), "errors": errors, "goals": self.goals.status(now_s)}
+
+    def _gateways(self, now_s: float) -> tuple[GatewayPlace, ...]:
+        return gateways(self._memory.reports(), now_s, self.spec.stale_after)
 
     def _fresh(self, now_s: float) -> bool:
         return self._fleet is not None and now_s - self._fleet.at_s <= self.spec.stale_after

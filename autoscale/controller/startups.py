@@ -37,6 +37,12 @@ class Startups:
         began = [one.requested_s for one in pool.replicas if one.stage in STARTING and one.requested_s]
         return max(LEAST_LEFT_SHARE * whole_s, whole_s - (now_s - min(began))) if began else whole_s
 
+    @staticmethod
+    def starting_for_s(pool: PoolFleet, now_s: float) -> float | None:
+        """Return for how long the oldest replica on its way has been so; ``None`` where none is."""
+        began = [one.requested_s for one in pool.replicas if one.stage in STARTING and one.requested_s]
+        return max(0.0, now_s - min(began)) if began else None
+
 
 def youngest(pool: PoolFleet, reports: Reports) -> tuple[tuple[str, float], ...]:
     """Return the stages of the latest start that has come to its end, in seconds; nothing where none has yet."""

@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from deployments.telemetry.logs import configure
+
 log = logging.getLogger("tercet.autoscale")
 
 
@@ -45,8 +47,4 @@ async def _run(step: Callable[[], Awaitable[None]], every_s: Callable[[], float]
 
 def log_to_stderr() -> None:
     """Show decisions in the actor's own log file, which Ray fills from its standard error."""
-    if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.addHandler(handler)
-        log.setLevel(logging.INFO)
+    configure(sys.stderr)

@@ -13,7 +13,7 @@ from autoscale.controller.startups import Startups, youngest
 from autoscale.controller.steering import Steering
 from autoscale.fleet import Fleet
 from autoscale.heard import Reports
-from deployments.signals import PoolState, Scaling
+from deployments.signals import GatewayPlace, PoolState, Scaling
 
 
 def states(
@@ -40,10 +40,21 @@ def states(
             tpot_target_s=pool.slo.tpot_p95_s,
             cold_start_s=startups.cold_start_s(name, pool),
             ready_in_s=startups.ready_in_s(name, pool, fleet.at_s),
+            starting_for_s=startups.starting_for_s(pool, fleet.at_s),
             parked=steering.releases.parked(name),
         )
         for name, pool in fleet.pools.items()
     }
+
+
+def gateways(reports: Reports, now_s: float, stale_after_s: float) -> tuple[GatewayPlace, ...]:
+    """Return where the gateways that speak are scraped."""
+    last = {name: heard[-1] for name, heard in sorted(reports.gateways.items())}
+    return tuple(
+        GatewayPlace(gateway=name, address=heard.signals.address, key=heard.signals.key)
+        for name, heard in last.items()
+        if heard.signals.address and now_s - heard.at_s <= stale_after_s
+    )
 
 
 def scaling(

@@ -10,10 +10,13 @@ from typing import Any
 import yaml
 
 from cluster.obstacles import CannotServeError
+from cluster.rendering.as_yaml import as_yaml
 
 RELEASE = "tercet"
 _HELM_DEADLINE_S = 60
 _HEADER = "# Written by `tercet render k8s`; a change belongs into the chart or its profile.\n"
+# Manifests are for whichever namespace they are applied to.
+_ANYWHERE = "monitoring.prometheusRule.namespaced=false"
 # Hooks and labels of helm's own mean nothing without it.
 _OF_HELM = {"helm.sh/chart", "app.kubernetes.io/managed-by"}
 
@@ -41,7 +44,7 @@ def manifests(profiles: Mapping[str, Sequence[Object]]) -> Iterator[tuple[str, s
 
 def rendered(chart: Path, values: Path, helm: str) -> list[Object]:
     """Return what the chart makes of *values*, without what is helm's alone."""
-    command = [helm, "template", RELEASE, str(chart), "--values", str(values), "--skip-tests"]
+    command = [helm, "template", RELEASE, str(chart), "--values", str(values), "--skip-tests", "--set", _ANYWHERE]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=_HELM_DEADLINE_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -82,16 +85,5 @@ def _file_name(one: Object) -> str:
     return f"{one['kind'].lower()}-{one['metadata']['name']}.yaml"
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as such."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
 def _yaml(one: Object) -> str:
-    return _HEADER + yaml.dump(one, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return _HEADER + as_yaml(one)

@@ -40,7 +40,7 @@ class Answer:
             outlet.close()
             active.dec()
             try:
-                self._exchange.finish(self._outcome, self._gateway.metrics, self._gateway.traces)
+                self._gateway.finish(self._exchange, self._outcome)
             finally:
                 await self._account_ended()
 

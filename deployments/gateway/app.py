@@ -27,7 +27,7 @@ from deployments.gateway.operator import is_operator, operator
 from deployments.gateway.scale_admin import ScalingAdmin, scale_routes
 from deployments.gateway.versions import versions
 from deployments.gateway.wire_errors import error_response
-from deployments.telemetry.metrics import CONTENT_TYPE
+from deployments.telemetry.exposition import CONTENT_TYPES, form_of
 
 _NOT_READY = 503
 
@@ -124,7 +124,9 @@ def _operations(gateway: Gateway) -> list[Route]:
     async def metrics(http: HttpRequest) -> Response:
         if gateway.live.door is not None:
             await operator(gateway, http)
-        return Response(gateway.metrics.render(), headers={"content-type": CONTENT_TYPE})
+        form = form_of(http.headers.get("accept", ""))
+        told = await gateway.exposition.whole(form, http.query_params.get("node", ""))
+        return Response(told, headers={"content-type": CONTENT_TYPES[form]})
 
     return [Route("/health", health), Route("/ready", ready), Route("/metrics", told(metrics))]
 

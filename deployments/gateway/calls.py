@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
@@ -28,6 +29,7 @@ from deployments.gateway.surfaces import SURFACES, parse
 from deployments.gateway.wire_errors import error_response
 from deployments.graph.tier import check_tier
 from deployments.request import Context, Endpoint, Request
+from deployments.telemetry.trace_content import asked, prompt
 from deployments.tenancy.standings import standing_of
 
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
@@ -56,10 +58,10 @@ def endpoint(gateway: Gateway, kind: Endpoint) -> Callable[[HttpRequest], Awaita
             response = error_response(error, form=form, request_id=exchange.id)
             response.headers.update(exchange.limits)
             exchange.status = response.status_code
-            exchange.finish(error.code, gateway.metrics, gateway.traces)
+            gateway.finish(exchange, error.code)
             return response
         except ClientDisconnect:
-            exchange.finish("client_closed", gateway.metrics, gateway.traces)
+            gateway.finish(exchange, "client_closed")
             return Response(status_code=499)
 
     return handle
@@ -84,8 +86,7 @@ async def _answer(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> An
     exchange.client_headers = headers = client_headers(http)
     check_tier(headers)
     exchange.tenant = caller.tenant(headers)
-    span = gateway.traces.begin(exchange.title, headers=headers, ago_s=gateway.clock() - exchange.arrived_s)
-    exchange.span = span
+    span = _traced(gateway, exchange, request)
     # Nothing may fail between this and the answer, which ends the account.
     account = await caller.account(request, live, gateway.entrance, exchange)
     context = Context(
@@ -96,10 +97,24 @@ async def _answer(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> An
         standing=standing_of(exchange.tenant, live.settings.tenants),
         headers=headers,
         spent=exchange.spent,
-        span=span if span is not None and span.is_recording() else None,
+        span=span,
         account=account,
     )
     return Answer(gateway, exchange, node, request, context)
+
+
+def _traced(gateway: Gateway, exchange: Exchange, request: Request) -> Any:
+    """Return the request's span, None where it is not traced."""
+    headers, settings = exchange.client_headers, gateway.traces.settings
+    ago_s = gateway.clock() - exchange.arrived_s
+    exchange.span = gateway.traces.begin(exchange.title, request=exchange.id, headers=headers, ago_s=ago_s)
+    if exchange.span is None or not exchange.span.is_recording():
+        return None
+    exchange.span.set_attributes(asked(request, headers))
+    if settings.content:
+        exchange.span.set_attributes(prompt(request, settings.content_limit))
+        exchange.keep_text(settings.content_limit)
+    return exchange.span
 
 
 async def _caller(gateway: Gateway, exchange: Exchange, http: HttpRequest) -> Anyone | Caller:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deployments.gateway.error_formats import ANTHROPIC_PATH, format_at
 from deployments.gateway.request_id import ANTHROPIC_HEADER, HEADER, request_id
 from deployments.gateway.wire_errors import error_response, internal
-from deployments.telemetry.logs import event
+from deployments.telemetry.logs import bound, event
 
 
 class Edge:
@@ -40,7 +40,8 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            with bound(request_id=chosen):
+                await self._app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 - the edge keeps serving, and tells the client nothing of its insides
             event("request_crashed", logging.ERROR, error=error, request_id=chosen)
             if not started:

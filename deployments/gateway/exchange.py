@@ -9,13 +9,21 @@ from urllib.parse import quote
 import msgspec
 
 from deployments.cost.charge import Charge, Tally
+from deployments.errors import BudgetExhausted, RateLimited
+from deployments.objectives.tally import GoalTally
 from deployments.request import Endpoint, Frame, Head
 from deployments.telemetry.first_token import server_timing, stages
+from deployments.telemetry.gen_ai_meters import GenAiCall
 from deployments.telemetry.logs import event
 from deployments.telemetry.metrics import Metrics
+from deployments.telemetry.operations import PROVIDER, operation
+from deployments.telemetry.outcome import Outcome
+from deployments.telemetry.trace_content import answer
+from deployments.telemetry.trace_context import trace_id
 from deployments.telemetry.traces import Traces
 
 UNKNOWN = "unknown"
+REFUSED_BY_LIMITS = frozenset({RateLimited.code, BudgetExhausted.code})
 
 
 class Exchange:
@@ -37,6 +45,9 @@ class Exchange:
         self._first_s = self._last_s = self.arrived_s
         self._tokens = self._prompt_tokens = self._first_tokens = 0
         self._delivered = False
+        self._finish_reason: str | None = None
+        self._texts: list[str] = []
+        self.content_limit = self._room = 0
         self._cost = Tally()
 
     def saw(self, frame: Frame) -> None:
@@ -47,6 +58,14 @@ class Exchange:
         self._delivered = self._delivered or bool(frame.data)
         self._tokens += frame.tokens
         self._prompt_tokens = frame.prompt_tokens or self._prompt_tokens
+        self._finish_reason = frame.finish_reason or self._finish_reason
+        if self._room > 0 and frame.text:
+            self._texts.append(frame.text)
+            self._room -= len(frame.text)
+
+    def keep_text(self, limit: int) -> None:
+        """Keep the beginning of the answer's text for its trace, *limit* characters of it."""
+        self.content_limit = self._room = limit
 
     def spent(self, charge: Charge) -> None:
         """Take note of what a call cost."""
@@ -80,6 +99,13 @@ class Exchange:
         return max(0.0, self.ttft_s - self._head.engine_ttft_s)
 
     @property
+    def _per_token_s(self) -> float | None:
+        """Return the mean time of a token after those of the first frame, None where there are none."""
+        # What was held until it was judged comes at once, and says nothing of the time between tokens.
+        later = self._tokens - max(1, self._first_tokens)
+        return (self._last_s - self._first_s) / later if later > 0 else None
+
+    @property
     def stages(self) -> dict[str, float]:
         """Return what the time to first token was made of, as far as it is known, in seconds."""
         if self._head is None:
@@ -111,55 +137,73 @@ class Exchange:
         for currency, amount in self._cost.amounts.items():
             yield f"x-tercet-cost-{currency}", f"{amount:.9f}"
 
-    def finish(self, outcome: str, metrics: Metrics, traces: Traces) -> None:
-        """Count the request, log it and trace it."""
+    def finish(self, outcome: str, metrics: Metrics, traces: Traces, goals: GoalTally) -> None:
+        """Count the request, hold it against the goals, log it and trace it."""
         model = self._head.model if self._head else ""
         duration_s = self._clock() - self.arrived_s
+        ended = Outcome(outcome=outcome, duration_s=duration_s, ttft_s=self.ttft_s if self._head else None)
+        exemplar = traces.exemplar(self.span, ended)
         metrics.requests.labels(self.entry, model, self.endpoint, outcome).inc()
-        metrics.duration.labels(self.entry, self.endpoint).observe(duration_s)
+        metrics.duration.labels(self.entry, self.endpoint).observe(duration_s, exemplar)
         if self._head is not None:
-            self._count_answer(model, metrics)
+            self._count_answer(model, metrics, exemplar)
+        if outcome in REFUSED_BY_LIMITS:
+            metrics.tenant_refused(self.tenant, outcome)
+        goals.ended(self.entry, ended)
+        metrics.gen_ai.ended(self._gen_ai(model, ended))
         event("request", **self._fields(outcome, duration_s))
         traces.record(
             self.title,
+            request=self.id,
             headers=self.client_headers,
-            duration_s=duration_s,
+            ended=ended,
             stages=self.stages,
-            outcome=outcome,
             attributes=self._attributes(model),
             span=self.span,
         )
 
-    def _count_answer(self, model: str, metrics: Metrics) -> None:
-        metrics.ttft.labels(self.entry, model).observe(self.ttft_s)
+    def _count_answer(self, model: str, metrics: Metrics, exemplar: dict[str, str] | None) -> None:
+        metrics.ttft.labels(self.entry, model).observe(self.ttft_s, exemplar)
         metrics.tokens.labels(model, "prompt").inc(self._prompt_tokens)
         metrics.tokens.labels(model, "completion").inc(self._tokens)
-        # What was held until it was judged comes at once, and says nothing of the time between tokens.
-        if (later := self._tokens - max(1, self._first_tokens)) > 0:
-            per_token_s = (self._last_s - self._first_s) / later
-            metrics.time_per_output_token.labels(model).observe(per_token_s)
+        if (per_token_s := self._per_token_s) is not None:
+            metrics.time_per_output_token.labels(model).observe(per_token_s, exemplar)
         if self.overhead_s is not None:
             metrics.overhead.labels(model).observe(self.overhead_s)
         for stage, seconds in self.stages.items():
             metrics.first_token.labels(model, stage).observe(seconds)
 
+    def _gen_ai(self, model: str, ended: Outcome) -> GenAiCall:
+        return GenAiCall(
+            endpoint=self.endpoint,
+            asked=self.entry,
+            model=model,
+            ended=ended,
+            per_token_s=self._per_token_s if self._head else None,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._tokens,
+        )
+
     def _attributes(self, model: str) -> dict[str, Any]:
         """Return a span's attributes (OpenTelemetry's conventions for generative AI, and two of our own)."""
         return {
-            "gen_ai.provider.name": "tercet",
-            "gen_ai.operation.name": self.endpoint,
+            "gen_ai.provider.name": PROVIDER,
+            "gen_ai.operation.name": operation(self.endpoint),
             "gen_ai.request.model": self.entry,
             "gen_ai.response.model": model or None,
             "gen_ai.usage.input_tokens": self._prompt_tokens,
             "gen_ai.usage.output_tokens": self._tokens,
-            "tercet.request_id": self.id,
+            "gen_ai.response.finish_reasons": [self._finish_reason] if self._finish_reason else None,
+            "tercet.tenant": self.tenant or None,
             "tercet.path": ">".join(self._head.path) if self._head else None,
+            **answer("".join(self._texts), self.content_limit),
         }
 
     def _fields(self, outcome: str, duration_s: float) -> dict[str, Any]:
         head = self._head
         return {
             "request_id": self.id,
+            **trace_id(self.span),
             "endpoint": self.endpoint,
             "entry": self.entry,
             "model": head.model if head else None,

@@ -20,6 +20,8 @@ from deployments.gateway.abilities import abilities, composition
 from deployments.gateway.auditing import Auditing
 from deployments.gateway.door import Door
 from deployments.gateway.entrance import Entrance
+from deployments.gateway.exchange import Exchange
+from deployments.gateway.exposition import Exposition
 from deployments.gateway.fingerprint import fingerprint
 from deployments.gateway.forgetting import Forgetter
 from deployments.gateway.rates import rates
@@ -37,6 +39,7 @@ from deployments.layers.deadline import deadline
 from deployments.nodes.brown_out.moved import with_moved
 from deployments.nodes.canary.tally import canary_reports
 from deployments.nodes.model import ModelNode
+from deployments.objectives.tally import GoalTally
 from deployments.remote.model import RemoteModel
 from deployments.remote.transport import Remotes, RemoteTransport
 from deployments.request import Endpoint
@@ -45,7 +48,9 @@ from deployments.strict import nearest
 from deployments.telemetry.breakers import BreakerCollector
 from deployments.telemetry.canaries import CanaryCollector
 from deployments.telemetry.demand import Demand
+from deployments.telemetry.goals import GoalCollector
 from deployments.telemetry.metrics import Metrics
+from deployments.telemetry.pool_demand import DemandCollector
 from deployments.telemetry.records import Keep
 from deployments.telemetry.records_writer import RecordWriter
 from deployments.telemetry.scaling import ScalingCollector
@@ -113,7 +118,7 @@ class Gateway:
         self.clock = clock
         self.utc_now = utc_now
         self.metrics = Metrics()
-        self.metrics.registry.register(StartupCollector(fleet))
+        self.metrics.fleet.register(StartupCollector(fleet))
         self.traces = traces or Traces(None)
         self.spending = Spending(name, wall=lambda: utc_now().timestamp())
         self._records = RecordWriter(records, name, self.metrics.recorded)
@@ -121,6 +126,9 @@ class Gateway:
         self._transport = transport
         self._fleet = fleet
         self._demand = Demand(clock, self.metrics.first_token_by_edge, self._pool)
+        self.metrics.registry.register(DemandCollector(self._demand.read))
+        self.goals = GoalTally()
+        self.metrics.registry.register(GoalCollector(self.goals.read))
         self.turnstile = Turnstile()
         self._background = Background()
         self._remotes = Remotes(clock, self.metrics.layers)
@@ -134,8 +142,9 @@ class Gateway:
         self.metrics.registry.register(BreakerCollector(self._memory, clock))
         self._view: FleetView | None = None
         self._seen_ready = False
-        self.metrics.registry.register(CanaryCollector(self._last_view))
-        self.metrics.registry.register(ScalingCollector(self._last_view))
+        self.metrics.fleet.register(CanaryCollector(self._last_view))
+        self.metrics.fleet.register(ScalingCollector(self._last_view, lambda: utc_now().timestamp()))
+        self.exposition = Exposition(name, self.metrics, self._last_view)
         self.live = self._compile(settings)
 
     def reconfigure(self, settings: GatewaySettings) -> None:
@@ -152,7 +161,14 @@ class Gateway:
             canaries=canary_reports(self.live.settings.graph, self._memory),
             audit=self.auditing.told(),
             forgotten=self.forgetter.done,
+            address=self.exposition.place.address,
+            key=self.exposition.place.key,
+            goals=self.goals.read(),
         )
+
+    def finish(self, exchange: Exchange, outcome: str) -> None:
+        """Count a request that has ended, hold it against the goals, log it and trace it."""
+        exchange.finish(outcome, self.metrics, self.traces, self.goals)
 
     def fails_over(self, pool: str) -> bool:
         """Say whether a stream that broke in *pool* may go on at another of its replicas."""
@@ -233,7 +249,14 @@ class Gateway:
         # Nothing can fail any more that would leave the graph before in place, which needs its own models.
         remotes.update(self._remotes.follow(settings.remotes(), reached_for_s=reached_for_s))
         self._answer_from(answers, settings.cache)
+        self._observe(settings)
         return live
+
+    def _observe(self, settings: GatewaySettings) -> None:
+        self.metrics.follow(name for name, model in settings.models.items() if model.remote is None)
+        self.metrics.gen_ai.on = settings.telemetry.gen_ai_metrics
+        self.goals.follow(settings.objectives)
+        self.traces.settings = settings.telemetry.traces
 
     def _answers_of(self, settings: AnswersSettings) -> Answers:
         """Return the cache that *settings* ask for: the one that there is, unless they have changed."""

@@ -13,9 +13,11 @@ from deployments.audit.settings import AuditSettings
 from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec, cycles
 from deployments.media import Host, MediaSpec
+from deployments.objectives.spec import ObjectivesSpec
 from deployments.quantities import Bytes, Seconds
 from deployments.remote.spec import Price, RemoteSpec, refusal
 from deployments.strict import Strict, nearest
+from deployments.telemetry.settings import TelemetrySettings
 from deployments.tenancy.spec import AccessSpec, TenantSpec
 
 
@@ -62,6 +64,8 @@ class GatewaySettings(Strict):
     remote_hosts: tuple[Host, ...] = ()
     cache: AnswersSettings = AnswersSettings()
     audit: AuditSettings = AuditSettings()
+    objectives: ObjectivesSpec = ObjectivesSpec()
+    telemetry: TelemetrySettings = TelemetrySettings()
     currency: str = Field(default="usd", pattern=r"^[a-z]{3}$")
     access: AccessSpec | None = None
     tenants: dict[str, TenantSpec] = Field(default_factory=dict)

@@ -13,6 +13,7 @@ from deployments.errors import ServingError
 from deployments.pool.pace import LONGEST_S, wait_s
 from deployments.pool.wire import Batch, Call, Cancel, Failure, Load, failure_of
 from deployments.request import Frame
+from deployments.telemetry.logs import bound
 
 log = logging.getLogger("tercet.pool")
 
@@ -120,9 +121,10 @@ class Desk:
 
     async def _run(self, call: Call) -> None:
         try:
-            async with aclosing(self._answer(call)) as frames:  # type: ignore[type-var]
-                async for frame in frames:
-                    self._put(call.number, frame)
+            with bound(request_id=call.request_id):
+                async with aclosing(self._answer(call)) as frames:  # type: ignore[type-var]
+                    async for frame in frames:
+                        self._put(call.number, frame)
             self._end(call.number, None)
         except ServingError as error:
             self._end(call.number, failure_of(error))

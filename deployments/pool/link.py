@@ -20,6 +20,7 @@ from deployments.pool.wire import (
     OPTIONS,
     Batch,
     Cancel,
+    Keep,
     Load,
     call_of,
     decode_batch,
@@ -29,11 +30,13 @@ from deployments.pool.wire import (
 )
 from deployments.request import Context, Frame, Request
 from deployments.signals import ReplicaPlace
+from deployments.telemetry.trace_context import request_in_trace
 
 log = logging.getLogger("tercet.pool")
 
 RETRY_S = 0.25
 LONGEST_RETRY_S = 2.0
+MOST_TRACED = 4096
 _NONE = Load()
 
 
@@ -58,6 +61,7 @@ class Link:
         self._calls: dict[int, Outbox] = {}
         self._unbegun: set[int] = set()
         self._requests: dict[int, str] = {}
+        self._traced: dict[str, None] = {}
         self._outgoing: list[msgspec.Raw] = []
         self._news = asyncio.Event()
         self._running = asyncio.create_task(self._connect_for_ever(), name=f"link to {place.replica}")
@@ -92,6 +96,10 @@ class Link:
         message = packed(call_of(number, request, context, now_s=self._clock()))
         self._calls[number], self._requests[number] = inbox, context.request_id
         self._unbegun.add(number)
+        if context.span is not None:
+            self._traced[request_in_trace(context.span, context.request_id)] = None
+            if len(self._traced) > MOST_TRACED:
+                del self._traced[next(iter(self._traced))]
         self._send(message)
         try:
             async for frame in inbox.frames():
@@ -101,6 +109,12 @@ class Link:
             self._unbegun.discard(number)
             if self._calls.pop(number, None) is not None:
                 self._send(packed(Cancel(number)))
+
+    def keep(self, request: str) -> None:
+        """Have the replica keep what it has traced of a request, named within its trace, if it had a call of it."""
+        if request in self._traced:
+            del self._traced[request]
+            self._send(packed(Keep(request)))
 
     async def close(self) -> None:
         """Disconnect; calls under way end with EngineFailed."""

@@ -45,6 +45,12 @@ class Links:
                     links[replica] = self._connect(pool, place, self._notify)
             self._drop(links, [replica for replica in links if replica not in known])
 
+    def keep(self, request: str) -> None:
+        """Have every replica that a request, named within its trace, went to keep what it has traced of it."""
+        for links in self._links.values():
+            for link in links.values():
+                link.keep(request)
+
     async def change(self, within_s: float) -> None:
         """Wait until a replica may have become able to take a call, *within_s* seconds at most."""
         event = self._changed

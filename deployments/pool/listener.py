@@ -13,19 +13,35 @@ import grpc
 import msgspec
 
 from deployments.pool.desk import Answer, Desk
-from deployments.pool.wire import METHOD, OPTIONS, Load, bearer, decode_calls, encode
+from deployments.pool.only import Only
+from deployments.pool.scraped import Told, handler, nothing
+from deployments.pool.wire import METHOD, OPTIONS, Keep, Load, bearer, decode_calls, encode
 
 ANNOUNCE_S = 1.0
 LAST_WRITE_S = 1.0
 
 
-class Listener:
-    """Serves every gateway from a desk of its own; ``key`` is made anew for each replica and never logged."""
+def ignore(request: str) -> None:
+    """Trace nothing."""
 
-    def __init__(self, answer: Answer, load: Callable[[int], Load]) -> None:
+
+class Listener:
+    """Serves every gateway from a desk of its own; ``key`` is made anew for each replica and never logged.
+
+    *scraped* writes the replica's series, *kept* is told the requests whose traces are kept.
+    """
+
+    def __init__(
+        self,
+        answer: Answer,
+        load: Callable[[int], Load],
+        *,
+        scraped: Told = nothing,
+        kept: Callable[[str], None] = ignore,
+    ) -> None:
         self.key = secrets.token_urlsafe(32)
         self.address = ""
-        self._answer, self._load = answer, load
+        self._answer, self._load, self._scraped, self._kept = answer, load, scraped, kept
         self._desks: set[Desk] = set()
         self._server: Any = None
         self._announcing: asyncio.Task[None] | None = None
@@ -33,7 +49,8 @@ class Listener:
     async def start(self, host: str, port: int = 0) -> None:
         """Listen on *host*, on a free port unless one is named."""
         self._server = grpc.aio.server(options=OPTIONS)
-        self._server.add_generic_rpc_handlers((_Only(METHOD, grpc.stream_stream_rpc_method_handler(self._attach)),))
+        attach = Only(METHOD, grpc.stream_stream_rpc_method_handler(self._attach))
+        self._server.add_generic_rpc_handlers((attach, handler(self.key, self._scraped)))
         self.address = f"{host}:{self._server.add_insecure_port(f'{host}:{port}')}"
         await self._server.start()
         self._announcing = asyncio.create_task(self._announce_for_ever(), name="announce load")
@@ -72,7 +89,10 @@ class Listener:
         try:
             async for data in requests:
                 for message in decode_calls(data):
-                    desk.take(message)
+                    if isinstance(message, Keep):
+                        self._kept(message.request)
+                    else:
+                        desk.take(message)
         finally:
             self._desks.discard(desk)
             await desk.close()
@@ -92,14 +112,3 @@ async def _ended(writing: asyncio.Task[None]) -> None:
     await asyncio.wait([writing])
     if not writing.cancelled():
         writing.exception()  # seen: the gateway is gone, and its reader has told so
-
-
-class _Only(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """Serves a single method; there is no service definition to generate one from."""
-
-    def __init__(self, method: str, handler: Any) -> None:
-        self._method, self._handler = method, handler
-
-    def service(self, details: Any) -> Any:
-        """Return the handler of the method that was called."""
-        return self._handler if details.method == self._method else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -25,11 +26,15 @@ from deployments.errors import EngineFailed, Overloaded
 from deployments.pool.accounting import Accounting
 from deployments.pool.adapters import Adapters
 from deployments.pool.cores import claim
+from deployments.pool.engine_spans import EngineSpans
 from deployments.pool.heartbeat import Heartbeat
 from deployments.pool.listener import Listener
 from deployments.pool.wire import Call, Load, context_of
 from deployments.request import Frame, Head
 from deployments.signals import ReplicaSignals, Stage
+from deployments.telemetry.engine_series import EngineSeries
+from deployments.telemetry.logs import configure
+from deployments.telemetry.traces import from_environment
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +52,7 @@ class EngineReplica:
     """
 
     async def __init__(self, spec: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve awaits it
+        configure(sys.__stderr__ or sys.stderr)  # Serve puts a buffer of a thousand lines in place of sys.stderr
         self._spec = spec
         self._replica = serve.get_replica_context().replica_id.unique_id
         self._stage: tuple[Stage, float] = ("placed", time.time())
@@ -56,7 +62,14 @@ class EngineReplica:
         self._idle = asyncio.Event()
         self._leaving: asyncio.Task[None] | None = None
         self._engine: Engine | None = None
-        self._listener = Listener(self._answer, self._load)
+        self._traces = from_environment("tercet-engine")
+        self._spans = EngineSpans(spec["name"], self._replica, self._traces)
+        self._listener = Listener(
+            self._traced,
+            self._load,
+            scraped=EngineSeries(spec["name"], self._replica, self._signals),
+            kept=lambda request: self._traces.decide(request, keep=True),
+        )
         await self._listener.start(ray.util.get_node_ip_address())
         self._adapters = Adapters(spec["name"], read=spec["runtime"] == "vllm")
         self._loop = asyncio.get_running_loop()
@@ -90,6 +103,9 @@ class EngineReplica:
         """Raise when the engine can no longer answer; Serve then replaces the replica."""
         if self._engine is not None:
             await self._engine.check()
+
+    def _traced(self, call: Call) -> AsyncGenerator[Frame]:
+        return self._spans.around(call, self._answer(call))
 
     async def _answer(self, call: Call) -> AsyncGenerator[Frame]:
         """Stream the engine's frames; raises a ServingError where the answer does not come to its end."""
@@ -190,3 +206,4 @@ class EngineReplica:
         if self._engine is not None:
             await self._engine.stop()
         await self._accounting.close()
+        await asyncio.to_thread(self._traces.close)

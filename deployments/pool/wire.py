@@ -15,10 +15,14 @@ import msgspec
 from deployments.errors import Invalid, ServingError, by_code
 from deployments.request import Context, Frame, Request
 from deployments.standing import ALONE, Standing
+from deployments.telemetry.trace_context import headers_of
 
 
 class Call(msgspec.Struct, tag="call", frozen=True, kw_only=True):
-    """One request on its way to a replica; ``number`` names it within its connection."""
+    """One request on its way to a replica; ``number`` names it within its connection.
+
+    ``trace`` is where its spans belong, as W3C's headers, empty where it is not traced.
+    """
 
     number: int
     request: Request
@@ -32,6 +36,13 @@ class Call(msgspec.Struct, tag="call", frozen=True, kw_only=True):
     priority: int = 0
     standing: Standing = ALONE
     charged: bool = True
+    trace: Mapping[str, str] = {}
+
+
+class Keep(msgspec.Struct, tag="keep", frozen=True):
+    """The trace of a request, named within it, is kept, and with it what the replica has traced of its calls."""
+
+    request: str
 
 
 class Cancel(msgspec.Struct, tag="cancel", frozen=True):
@@ -70,11 +81,11 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_calls = msgspec.msgpack.Decoder(list[Call | Cancel])
+_calls = msgspec.msgpack.Decoder(list[Call | Cancel | Keep])
 _batches = msgspec.msgpack.Decoder(Batch)
 
 
-def packed(message: Call | Cancel) -> msgspec.Raw:
+def packed(message: Call | Cancel | Keep) -> msgspec.Raw:
     """Return one message's bytes, to be sent with others; raises Invalid where a value of the body cannot travel."""
     try:
         return msgspec.Raw(_encoder.encode(message))
@@ -87,7 +98,7 @@ def encode(message: Sequence[msgspec.Raw] | Batch) -> bytes:
     return _encoder.encode(message)
 
 
-def decode_calls(data: bytes) -> list[Call | Cancel]:
+def decode_calls(data: bytes) -> list[Call | Cancel | Keep]:
     """Read what a gateway sent; raises msgspec.DecodeError."""
     return _calls.decode(data)
 
@@ -112,6 +123,7 @@ def call_of(number: int, request: Request, context: Context, *, now_s: float) ->
         priority=context.priority,
         standing=context.standing,
         charged=context.charged,
+        trace=headers_of(context.span),
     )
 
 

@@ -9,9 +9,8 @@ from prometheus_client.registry import Collector
 
 from deployments.graph.breaker import Breaker, State
 from deployments.nodes.attempt import BREAKER
+from deployments.telemetry.catalogue.graph import BREAKERS
 
-NAME = "tercet_breaker_state"
-TEXT = "Circuit breaker of a target: 0 closed, 1 half-open, 2 open."
 _LEVELS: Mapping[State, int] = {"closed": 0, "half_open": 1, "open": 2}
 
 
@@ -23,7 +22,7 @@ class BreakerCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield one gauge by target."""
-        family = GaugeMetricFamily(NAME, TEXT, labels=["target"])
+        family = BREAKERS.measured()
         # A scrape may run beside requests, in a thread of its own.
         for name, kept in tuple(self._memory.items()):
             if isinstance(kept, Breaker):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from deployments.signals import FleetView
+from deployments.telemetry.catalogue.graph import CANARY_SHARE, CANARY_STAGE, CANARY_STEPS
 
 
 class CanaryCollector(Collector):
@@ -18,9 +19,7 @@ class CanaryCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield stage, share and changes by node."""
-        stage = GaugeMetricFamily("tercet_canary_stage", "The canary's stage from 0; -1 rolled back.", labels=["node"])
-        share = GaugeMetricFamily("tercet_canary_share", "The candidate's share of the requests.", labels=["node"])
-        steps = CounterMetricFamily("tercet_canary_steps", "Changes of the canary's stage.", labels=["node"])
+        stage, share, steps = CANARY_STAGE.measured(), CANARY_SHARE.measured(), CANARY_STEPS.counted()
         view = self._fleet()
         for told in view.canaries.values() if view is not None else ():
             stage.add_metric([told.node], told.index)

@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 
-_WAIT_BOUNDS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+from deployments.telemetry.catalogue import governance, graph
 
 
 class GraphMeters:
     """Counts what layers tell; ``group`` is an admission class."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._coalesced = Counter(
-            "tercet_coalesced_requests", "Requests that could share a generation.", ["node", "role"], registry=registry
-        )
-        self._merged = Counter(
-            "tercet_batched_requests", "Requests that went out in a merged call.", ["node"], registry=registry
-        )
-        self._calls = Counter("tercet_batched_calls", "Merged calls.", ["node"], registry=registry)
-        self._cached = Counter(
-            "tercet_cache_requests", "Requests by what a cache had for them.", ["node", "outcome"], registry=registry
-        )
-        self._store = Counter(
-            "tercet_cache_store_calls",
-            "Calls to the second level of the answer cache.",
-            ["operation", "outcome"],
-            registry=registry,
-        )
-        self._screened = Counter(
-            "tercet_screened",
-            "What guards and redactions found, by what they did.",
-            ["node", "found", "action"],
-            registry=registry,
-        )
-        self._waited = Histogram(
-            "tercet_admission_wait_seconds",
-            "How long requests waited to be admitted.",
-            ["node", "group"],
-            buckets=_WAIT_BOUNDS_S,
-            registry=registry,
-        )
-        self._refused = Counter(
-            "tercet_admission_refusals", "Requests that were not admitted.", ["node", "group", "reason"],
-            registry=registry,
-        )  # fmt: skip
-        self._waiting = Gauge("tercet_admission_waiting", "Requests that wait.", ["node"], registry=registry)
-        self._running = Gauge("tercet_admission_running", "Requests let in.", ["node"], registry=registry)
+        self._coalesced = graph.COALESCED.counter(registry)
+        self._merged = graph.BATCHED.counter(registry)
+        self._calls = graph.BATCHES.counter(registry)
+        self._cached = graph.CACHED.counter(registry)
+        self._store = graph.CACHE_STORE.counter(registry)
+        self._screened = governance.SCREENED.counter(registry)
+        self._waited = graph.ADMISSION_WAIT.histogram(registry)
+        self._refused = graph.ADMISSION_REFUSALS.counter(registry)
+        self._waiting = graph.ADMISSION_WAITING.gauge(registry)
+        self._running = graph.ADMISSION_RUNNING.gauge(registry)
 
     def coalesced(self, node: str, role: str) -> None:
         """Count a request that began a shared generation or joined one."""

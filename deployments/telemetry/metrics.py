@@ -1,68 +1,53 @@
-"""The metric catalogue: every series that a gateway exposes, with bounded labels.
-
-``entry`` is the configured name that the client asked for (``unknown`` where there is none of that name), ``model`` the
-pool that answered (empty where none did), ``outcome`` is ``ok``, ``client_closed`` or an error's code.
-"""
+"""Every series that a gateway keeps itself; see the catalogue for what they mean."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterable
 
-from deployments.signals import LATENCY_BOUNDS_S
+from prometheus_client import CollectorRegistry
+
 from deployments.telemetry.audit_meters import AuditMeters
+from deployments.telemetry.catalogue import governance, graph, requests
 from deployments.telemetry.cost_meters import CostMeters
+from deployments.telemetry.exposition import Form, families, joined
+from deployments.telemetry.gen_ai_meters import GenAiMeters
 from deployments.telemetry.graph_meters import GraphMeters
+from deployments.telemetry.tenant_labels import TenantLabels
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_TOKEN_BOUNDS_S = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5)
-_DURATION_BOUNDS_S = (*LATENCY_BOUNDS_S, 160.0, 320.0, 640.0)
-_STAGE_BOUNDS_S = (0.0005, 0.001, 0.0025, *LATENCY_BOUNDS_S)
-_AGREEMENT_BOUNDS = tuple(tenth / 10 for tenth in range(11))
-_OVERHEAD_BOUNDS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+# What is counted from zero on: a counter that appears with its first event has not grown by it.
+UNITS = ("tokens", "cost", "compute")
+FAILOVERS = ("resumed", "failed")
 
 
 class Metrics:
-    """One gateway's series, in a registry of their own."""
+    """One gateway's series, and what it knows of the whole fleet, each in a registry of its own."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry, self.fleet = CollectorRegistry(), CollectorRegistry()
+        self.tenants = TenantLabels()
         self.layers = GraphMeters(self.registry)
         self.audit = AuditMeters(self.registry)
-        self.costs = CostMeters(self.registry)
-        self.requests = self._counter("requests", "Requests that ended.", "entry", "model", "endpoint", "outcome")
-        self.tokens = self._counter("tokens", "Prompt and completion tokens.", "model", "kind")
-        self.edges = self._counter("graph_edges", "Hand-overs between graph nodes.", "node", "target", "outcome")
-        self.hidden_tokens = self._counter(
-            "graph_hidden_tokens", "Completion tokens that no client sees, by the node that spent them.", "node"
-        )
-        self.failovers = self._counter("failovers", "Streams whose replica was lost.", "pool", "outcome")
-        self.overruns = self._counter("budget_overrun", "Used beyond a budget and all that was held of it.", "unit")
-        self.records = self._counter("records", "Records of requests, by what became of them.", "node", "outcome")
-        self.shadows = self._counter("shadow", "Mirrored requests that ended.", "node", "outcome")
-        self.agreement = self._histogram(
-            "shadow_agreement", "How well a candidate's answer agrees with the client's.", _AGREEMENT_BOUNDS, "node"
-        )
-        self.ttft = self._histogram(
-            "ttft_seconds", "Arrival to first token, at the gateway.", LATENCY_BOUNDS_S, "entry", "model"
-        )
-        self.time_per_output_token = self._histogram(
-            "time_per_output_token_seconds", "Mean time per token after the first.", _TOKEN_BOUNDS_S, "model"
-        )
-        self.duration = self._histogram(
-            "request_duration_seconds", "Arrival to last byte.", _DURATION_BOUNDS_S, "entry", "endpoint"
-        )
-        self.overhead = self._histogram(
-            "overhead_seconds", "Time to first token outside of the engine.", _OVERHEAD_BOUNDS_S, "model"
-        )
-        self.first_token = self._histogram(
-            "first_token_stage_seconds", "What the time to first token was made of.", _STAGE_BOUNDS_S, "model", "stage"
-        )
-        self.edge_first_token = self._histogram(
-            "graph_first_token_seconds", "Hand-over to a model to its first token.", LATENCY_BOUNDS_S, "node", "target"
-        )
-        self.active = Gauge(
-            "tercet_requests_active", "Requests under way.", ["endpoint"], registry=self.registry
-        )  # fmt: skip
+        self.costs = CostMeters(self.registry, self.tenants)
+        self.gen_ai = GenAiMeters()
+        self.requests = requests.REQUESTS.counter(self.registry)
+        self.tokens = requests.TOKENS.counter(self.registry)
+        self.edges = graph.EDGES.counter(self.registry)
+        self.hidden_tokens = graph.HIDDEN_TOKENS.counter(self.registry)
+        self.failovers = requests.FAILOVERS.counter(self.registry)
+        self.overruns = governance.OVERRUNS.counter(self.registry)
+        self.tenant_refusals = governance.TENANT_REFUSALS.counter(self.registry)
+        self.records = governance.RECORDS.counter(self.registry)
+        self.shadows = graph.SHADOWS.counter(self.registry)
+        self.agreement = graph.AGREEMENT.histogram(self.registry)
+        self.ttft = requests.TTFT.histogram(self.registry)
+        self.time_per_output_token = requests.TIME_PER_OUTPUT_TOKEN.histogram(self.registry)
+        self.duration = requests.DURATION.histogram(self.registry)
+        self.overhead = requests.OVERHEAD.histogram(self.registry)
+        self.first_token = requests.FIRST_TOKEN_STAGES.histogram(self.registry)
+        self.edge_first_token = graph.EDGE_FIRST_TOKEN.histogram(self.registry)
+        for unit in UNITS:
+            self.overruns.labels(unit)
+        self.active = requests.ACTIVE.gauge(self.registry)
 
     def edge(self, node: str, target: str, outcome: str) -> None:
         """Count one hand-over of a graph node to a target."""
@@ -76,6 +61,12 @@ class Metrics:
         """Count completion tokens that a graph node spent and no client sees."""
         self.hidden_tokens.labels(node).inc(tokens)
 
+    def follow(self, pools: Iterable[str]) -> None:
+        """Count from zero on what may happen in *pools*."""
+        for pool in pools:
+            for outcome in FAILOVERS:
+                self.failovers.labels(pool, outcome)
+
     def failover(self, pool: str, outcome: str) -> None:
         """Count one stream that lost its replica: ``resumed`` on another, or ``failed``."""
         self.failovers.labels(pool, outcome).inc()
@@ -83,6 +74,10 @@ class Metrics:
     def overran(self, unit: str, amount: int) -> None:
         """Count what was used beyond a budget: tokens, or millionths of the currency or of a device's second."""
         self.overruns.labels(unit).inc(amount)
+
+    def tenant_refused(self, tenant: str, outcome: str) -> None:
+        """Count a request that a tenant's limits or budgets had no room for."""
+        self.tenant_refusals.labels(self.tenants.of(tenant), outcome).inc()
 
     def recorded(self, node: str, outcome: str) -> None:
         """Count one record of a graph node by what became of it."""
@@ -94,12 +89,8 @@ class Metrics:
         if agreement is not None:
             self.agreement.labels(node).observe(agreement)
 
-    def render(self) -> bytes:
-        """Return the exposition text."""
-        return generate_latest(self.registry)
-
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(f"tercet_{name}", text, labels, registry=self.registry)
-
-    def _histogram(self, name: str, text: str, bounds: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(f"tercet_{name}", text, labels, buckets=bounds, registry=self.registry)
+    def render(self, form: Form = "text") -> bytes:
+        """Return what this process alone knows, under no process's name."""
+        return joined(
+            [families(self.registry, form), families(self.fleet, form), families(self.gen_ai.registry, form)], form
+        )

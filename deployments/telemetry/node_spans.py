@@ -16,17 +16,11 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 from deployments.errors import ServingError
 from deployments.graph.closing import closing
 from deployments.graph.node import Node
-from deployments.request import Context, Endpoint, Frame, Head, Request
+from deployments.request import Context, Frame, Head, Request
+from deployments.telemetry.operations import PROVIDER
+from deployments.telemetry.operations import operation as operation_of
 
 MODEL = "model"
-# What OpenTelemetry calls our endpoints; it has no name for the others.
-OPERATIONS: dict[Endpoint, str] = {
-    "chat": "chat",
-    "messages": "chat",
-    "responses": "chat",
-    "completion": "text_completion",
-    "embeddings": "embeddings",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +61,10 @@ class Spanned:
         if self.kind != MODEL:
             told = {"tercet.node.name": self.name, "tercet.node.kind": self.kind}
             return self.tracer.start_span(f"{self.kind} {self.name}", inside, attributes=told)
-        operation = OPERATIONS.get(request.endpoint, request.endpoint)
+        operation = operation_of(request.endpoint)
         asked = {
             "gen_ai.operation.name": operation,
-            "gen_ai.provider.name": "tercet",
+            "gen_ai.provider.name": PROVIDER,
             "gen_ai.request.model": self.name,
         }
         return self.tracer.start_span(f"{operation} {self.name}", inside, kind=SpanKind.CLIENT, attributes=asked)

@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from deployments.signals import LATENCY_BOUNDS_S, FleetView, Histogram, Scaling
-
-_POOL = ["pool"]
+from deployments.signals import FleetView, Histogram, Scaling
+from deployments.telemetry.catalogue import scaling as series
+from deployments.telemetry.histograms import add_histogram
 
 
 class ScalingCollector(Collector):
     """Reads the fleet controller's last word whenever it is scraped; nothing before the first.
 
-    Every gateway tells the same, so that panels take the highest over gateways and not the sum.
+    Every gateway knows the same, and the one that is scraped tells it for all. ``wall`` is Unix time in seconds.
     """
 
-    def __init__(self, fleet: Callable[[], FleetView | None]) -> None:
-        self._fleet = fleet
+    def __init__(self, fleet: Callable[[], FleetView | None], wall: Callable[[], float] = time.time) -> None:
+        self._fleet, self._wall = fleet, wall
 
     def collect(self) -> Iterator[Metric]:
         """Yield the pools' sizes, then what the loop has done."""
         view = self._fleet()
         if view is not None:
+            age = series.AGE.measured()
+            age.add_metric([], max(0.0, self._wall() - view.at_s))
+            yield age
             yield from _pools(view)
             if view.scaling is not None:
-                yield from _loop(view.scaling)
+                yield from _loop(view.scaling, view.pools)
 
 
 def _pools(view: FleetView) -> Iterator[Metric]:
-    target = GaugeMetricFamily("tercet_autoscale_target", "Replicas that the pool should have.", labels=_POOL)
-    ready = GaugeMetricFamily("tercet_autoscale_ready", "Replicas that can answer.", labels=_POOL)
-    starting = GaugeMetricFamily("tercet_autoscale_starting", "Replicas on their way.", labels=_POOL)
-    parked = GaugeMetricFamily("tercet_autoscale_parked", "Replicas that are about to be released.", labels=_POOL)
-    moved = GaugeMetricFamily(
-        "tercet_autoscale_brown_out_share", "Share of the requests that stand-ins should take.", labels=_POOL
-    )
-    start = GaugeMetricFamily("tercet_autoscale_cold_start_seconds", "What a replica's start takes.", labels=_POOL)
+    target, ready, starting = series.TARGET.measured(), series.READY.measured(), series.STARTING.measured()
+    parked, moved, start = series.PARKED.measured(), series.BROWN_OUT.measured(), series.COLD_START.measured()
+    late = series.STARTING_FOR.measured()
     for name, pool in view.pools.items():
         target.add_metric([name], pool.target)
         ready.add_metric([name], pool.ready)
@@ -47,34 +46,31 @@ def _pools(view: FleetView) -> Iterator[Metric]:
         moved.add_metric([name], view.brown_out.get(name, 0.0))
         if pool.cold_start_s is not None:
             start.add_metric([name], pool.cold_start_s)
-    yield from (target, ready, starting, parked, moved, start)
+        if pool.starting_for_s is not None:
+            late.add_metric([name], pool.starting_for_s)
+    yield from (target, ready, starting, parked, moved, start, late)
 
 
-def _loop(done: Scaling) -> Iterator[Metric]:
-    decisions = CounterMetricFamily(
-        "tercet_autoscale_decisions", "Decisions to change a pool's size.", labels=["pool", "direction"]
-    )
+def _loop(done: Scaling, pools: Iterable[str]) -> Iterator[Metric]:
+    decisions = series.DECISIONS.counted()
     for pool, counts in done.decisions.items():
         for direction, count in zip(("up", "down"), counts, strict=True):
             decisions.add_metric([pool, direction], count)
-    proposed = GaugeMetricFamily("tercet_autoscale_proposed", "1 while a change waits for approval.", labels=_POOL)
-    for pool in done.proposed:
-        proposed.add_metric([pool], 1)
-    pinned = GaugeMetricFamily("tercet_autoscale_pinned", "1 while the size is set by hand.", labels=_POOL)
-    for pool in done.pinned:
-        pinned.add_metric([pool], 1)
+    proposed = series.PROPOSED.measured()
+    for pool in pools:
+        proposed.add_metric([pool], pool in done.proposed)
+    pinned = series.PINNED.measured()
+    for pool in pools:
+        pinned.add_metric([pool], pool in done.pinned)
     yield from (decisions, proposed, pinned)
-    yield CounterMetricFamily(
-        "tercet_autoscale_policy_errors", "Times that the policy failed and was held instead.", value=done.policy_errors
-    )
-    yield CounterMetricFamily(
-        "tercet_autoscale_serve_errors", "Times that Serve did not answer.", value=done.serve_errors
-    )
+    for errors, count in ((series.POLICY_ERRORS, done.policy_errors), (series.SERVE_ERRORS, done.serve_errors)):
+        family = errors.counted()
+        family.add_metric([], count)
+        yield family
     yield _seconds(done.decide)
 
 
 def _seconds(taken: Histogram) -> Metric:
-    family = HistogramMetricFamily("tercet_autoscale_decision_seconds", "How long decisions took.", labels=[])
-    buckets = [(str(bound), count) for bound, count in zip(LATENCY_BOUNDS_S, taken.counts, strict=True)]
-    family.add_metric([], [*buckets, ("+Inf", taken.total)], taken.sum_s)
+    family = series.DECISION_SECONDS.distributed()
+    add_histogram(family, [], taken)
     return family

@@ -8,9 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from deployments.signals import FleetView
-
-NAME = "tercet_replica_startup_seconds"
-TEXT = "Seconds that each stage took in the start of the pool's youngest ready replica."
+from deployments.telemetry.catalogue.scaling import STARTUP
 
 
 class StartupCollector(Collector):
@@ -21,7 +19,7 @@ class StartupCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield one gauge by pool and stage."""
-        family = GaugeMetricFamily(NAME, TEXT, labels=["pool", "stage"])
+        family = STARTUP.measured()
         view = self._fleet()
         for name, pool in view.pools.items() if view is not None else ():
             for stage, seconds in pool.startup:

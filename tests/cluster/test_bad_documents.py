@@ -158,7 +158,8 @@ BAD = {
     "models misspelt": (
         "modls: {}\n",
         [
-            "modls: is not a known key; did you mean models? known: access, audit, autoscale, cache, cost, default, gateway, graph, models, tenants",
+            "modls: is not a known key; did you mean models? known: access, audit, autoscale, "
+            "cache, cost, default, gateway, graph, models, objectives, telemetry, tenants",
             "models: is required",
         ],
     ),

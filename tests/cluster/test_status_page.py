@@ -122,3 +122,15 @@ def test_models_on_other_servers_are_told_apart_from_pools() -> None:
     assert status["elsewhere"]["cloud"]["in_flight"] == 2
     line = row(page(status), "cloud,")
     assert "on another server: 2 under way, 2.0 requests a second, 0.5 refused, first token 0." in line
+
+
+def test_goals_are_told_with_what_is_left_of_their_errors() -> None:
+    """One that nothing has counted for yet is not mentioned."""
+    known = {"share": 0.99, "window_s": 30 * 86_400.0, "known_s": 7200.0}
+    goals = [
+        {"goal": "answered", "judged": 1000, "missed": 4, "budget_left": 0.6, **known},
+        {"goal": "quick", "judged": 0, "missed": 0, "budget_left": None, **known},
+    ]
+    text = page({**told(), "goals": goals})
+    assert "goal answered: 99.600% of 1000 good, promised 0.99, 60% of its errors left (2h of 720h)" in text
+    assert "quick" not in text

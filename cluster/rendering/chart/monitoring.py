@@ -19,11 +19,12 @@ class Monitor(Strict):
     token: SecretKey = SecretKey()
 
 
-class Labelled(Strict):
-    """Objects that another program finds by their labels."""
+class Rules(Strict):
+    """Rules from the document's objectives; ``namespaced`` ones are about the release's own namespace alone."""
 
     enabled: bool = False
     labels: Labels = Field(default_factory=dict)
+    namespaced: bool = True
 
 
 class Dashboards(Strict):
@@ -39,7 +40,7 @@ class Monitoring(Strict):
 
     podMonitor: Monitor = Monitor()
     serviceMonitor: Monitor = Monitor()
-    prometheusRule: Labelled = Labelled()
+    prometheusRule: Rules = Rules()
     dashboards: Dashboards = Dashboards()
 
 

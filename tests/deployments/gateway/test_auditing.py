@@ -44,7 +44,7 @@ async def test_every_answer_has_a_record(tmp_path: Path) -> None:
             assert (await asked(calls, model="dense", temperature=-1)).status_code == 400
             assert (await asked(calls, model="nobody")).status_code == 404
             assert (await calls.get("/ready")).json()["audit"] == "ok"
-            metrics = (await calls.get("/metrics")).text
+            metrics = served.metrics.render().decode()
         assert served.signals(0.0).audit == "ok"
         await served.close()
     assert [one.status_code for one in told] == [200, 200]
@@ -81,7 +81,7 @@ async def test_a_disk_that_is_away(
                 second = await asked(calls, model="dense")
                 ready = await calls.get("/ready")
                 status = served.signals(0.0).audit
-                metrics = (await calls.get("/metrics")).text
+                metrics = served.metrics.render().decode()
             await until(lambda: served.signals(0.0).audit == "ok")
             assert (await asked(calls, model="dense")).status_code == 200
             assert (await calls.get("/ready")).status_code == 200

@@ -20,7 +20,7 @@ async def both(model: str, count: int) -> tuple[list[httpx.Response], str]:
         async with client(served) as calls:
             body = ask(model=model, temperature=0)
             answers = [calls.post("/v1/chat/completions", json=body) for _ in range(count)]
-            return await asyncio.gather(*answers), (await calls.get("/metrics")).text
+            return await asyncio.gather(*answers), served.metrics.render().decode()
 
 
 async def test_who_joined_is_told() -> None:

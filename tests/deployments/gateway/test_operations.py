@@ -22,9 +22,9 @@ from deployments.gateway.settings import GatewaySettings
 from deployments.graph.reach import reachable
 from deployments.graph.spec import parse_graph
 from deployments.signals import FleetView, PoolState
-from deployments.telemetry.logs import LOGGER, configure
 from tests.deployments.gateway.building import GRAPH, ask, client, engines, fleet, gateway, settings, until
 from tests.deployments.scripted import Hang, Scripted
+from tests.logged import captured
 
 CHAT = "/v1/chat/completions"
 
@@ -111,7 +111,9 @@ async def test_metrics_count_what_happened() -> None:
         await calls.post(CHAT, json=ask(model="dense", max_tokens=-1))
         answer = await calls.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-    seen = {(name, *sorted(labels.items())): value for name, labels, value in metrics(answer.text)}
+    told = list(metrics(answer.text))
+    assert {labels.pop("gateway") for _, labels, _ in told if "gateway" in labels} == {"test"}
+    seen = {(name, *sorted(labels.items())): value for name, labels, value in told}
     ok = (("endpoint", "chat"), ("entry", "auto"), ("model", "distilled"), ("outcome", "ok"))
     assert seen["tercet_requests_total", *ok] == 1
     unknown = (("endpoint", "chat"), ("entry", "unknown"), ("model", ""))
@@ -201,12 +203,8 @@ def test_settings_travel_as_json() -> None:
 
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
-    lines = io.StringIO()
-    before = LOGGER.handlers[:], LOGGER.level, LOGGER.propagate
-    configure(lines)
-    yield lines
-    LOGGER.handlers[:], LOGGER.propagate = before[0], before[2]
-    LOGGER.setLevel(before[1])
+    with captured() as lines:
+        yield lines
 
 
 async def test_each_request_is_one_line_of_json_without_its_words(logged: io.StringIO) -> None:

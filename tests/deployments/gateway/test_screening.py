@@ -21,7 +21,7 @@ async def told(said: str, path: str = "/v1/chat/completions") -> tuple[httpx.Res
         served = gateway(transport, graph=GRAPH, default="dense")
         async with client(served) as calls:
             body = {"model": "strict", "max_tokens": 4, "messages": [{"role": "user", "content": said}]}
-            return await calls.post(path, json=body), (await calls.get("/metrics")).text
+            return await calls.post(path, json=body), served.metrics.render().decode()
 
 
 async def test_what_was_found_is_told_in_headers_and_counted() -> None:

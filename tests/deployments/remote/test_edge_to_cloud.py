@@ -67,7 +67,7 @@ async def test_the_cloud_answers_what_the_edge_refuses() -> None:
             assert answer.headers["x-tercet-model"] == "cloud"
             assert '"model":"cloud"' in answer.text
         metrics = (await both.calls.get("/metrics")).text
-    assert 'tercet_tokens_total{kind="completion",model="cloud"} 6.0' in metrics
+    assert 'tercet_tokens_total{gateway="test",kind="completion",model="cloud"} 6.0' in metrics
 
 
 async def test_a_cascade_goes_to_the_cloud_with_what_the_edge_is_not_sure_of() -> None:

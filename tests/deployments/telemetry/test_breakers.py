@@ -39,7 +39,7 @@ async def test_a_gateway_shows_its_breakers_and_its_hidden_tokens() -> None:
                 for _ in range(3)
             ]
             served.metrics.hidden("f", 3)
-            shown = (await calls.get("/metrics")).text
+            shown = served.metrics.render().decode()
     assert paths[-1] == "f>dense!circuit_open>moe"
     assert 'tercet_breaker_state{target="dense"} 2.0' in shown
     assert 'tercet_graph_edges_total{node="f",outcome="circuit_open",target="dense"} 1.0' in shown

@@ -14,6 +14,7 @@ from deployments.errors import NoReplica, ServingError
 from deployments.graph.wiring import Wiring
 from deployments.request import Frame, Head
 from deployments.telemetry.node_spans import Spanned
+from deployments.telemetry.outcome import Outcome
 from deployments.telemetry.traces import Traces
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Act, Hang, Scripted, chat, collect, compiled, context
@@ -28,7 +29,7 @@ def traced(pools: dict[str, list[Act]], *, take: int | None = None) -> dict[str,
     exporter = InMemorySpanExporter()
     traces = Traces(exporter)
     node = compiled(GRAPH, Scripted(pools), traced=traces.node)["auto"]
-    span = traces.begin("chat auto", headers={}, ago_s=0.5)
+    span = traces.begin("chat auto", request="r1", headers={}, ago_s=0.5)
     assert span is not None
 
     async def answered() -> None:
@@ -42,7 +43,8 @@ def traced(pools: dict[str, list[Act]], *, take: int | None = None) -> dict[str,
 
     with contextlib.suppress(ServingError):
         leap(answered())
-    traces.record("chat auto", headers={}, duration_s=1.0, stages={}, outcome="ok", attributes={}, span=span)
+    ended = Outcome(outcome="ok", duration_s=1.0)
+    traces.record("chat auto", request="r1", headers={}, ended=ended, stages={}, attributes={}, span=span)
     traces.close()
     return {one.name: one for one in exporter.get_finished_spans()}
 
@@ -103,7 +105,7 @@ def test_nothing_is_wrapped_where_nothing_is_traced() -> None:
     assert Traces(None).node("dense", "model", node) is node
     assert not isinstance(node, Spanned)
     assert Wiring().traced("dense", "model", node) is node
-    assert Traces(None).begin("chat auto", headers={}, ago_s=0.0) is None
+    assert Traces(None).begin("chat auto", request="r1", headers={}, ago_s=0.0) is None
 
 
 @pytest.mark.parametrize("answer", [[b"a"], [LAST]])

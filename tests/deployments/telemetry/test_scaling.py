@@ -11,7 +11,7 @@ from deployments.telemetry.scaling import ScalingCollector
 
 def scraped(view: FleetView | None) -> list[str]:
     registry = CollectorRegistry()
-    registry.register(ScalingCollector(lambda: view))
+    registry.register(ScalingCollector(lambda: view, lambda: 12.5))
     return generate_latest(registry).decode().splitlines()
 
 
@@ -23,10 +23,13 @@ def test_sizes_decisions_errors_and_times_are_there() -> None:
     scaling = Scaling(
         decisions={"dense": (3, 1)}, policy_errors=2, serve_errors=5, decide=taken.read(), proposed=("dense",)
     )
-    pool = PoolState(ready=1, target=3, starting=2, parked=("r0",))
+    pool = PoolState(ready=1, target=3, starting=2, parked=("r0",), starting_for_s=7.0)
     lines = scraped(FleetView(at_s=0.0, pools={"dense": pool}, brown_out={"dense": 0.25}, scaling=scaling))
     for line in (
+        "tercet_autoscale_age_seconds 12.5",
         'tercet_autoscale_target{pool="dense"} 3.0',
+        'tercet_autoscale_starting_for_seconds{pool="dense"} 7.0',
+        'tercet_autoscale_pinned{pool="dense"} 0.0',
         'tercet_autoscale_ready{pool="dense"} 1.0',
         'tercet_autoscale_starting{pool="dense"} 2.0',
         'tercet_autoscale_parked{pool="dense"} 1.0',

@@ -43,7 +43,7 @@ async def test_every_surface_gets_an_id_of_its_own(surface: str, stream: bool) -
         served = gateway(transport, graph=GRAPH, default="known")
         async with client(served) as calls:
             told = [await calls.post(path, json={**body, "stream": stream, "model": "known"}) for _ in range(3)]
-            metrics = (await calls.get("/metrics")).text
+            metrics = served.metrics.render().decode()
         await served.close()
     assert [one.status_code for one in told] == [200] * 3
     assert [one.headers["x-tercet-cache"] for one in told] == ["miss", "hit", "hit"]

@@ -1,4 +1,4 @@
-"""``tercet render`` and ``tercet deploy``: what they print, and how they exit."""
+"""``tercet render serve`` and ``schema``: what they print, and how they exit."""
 
 from __future__ import annotations
 
@@ -60,12 +60,7 @@ def test_render_schema_prints_json_schema():
     assert "workerGroups" in json.loads(run("render", "schema", "--values").stdout)["properties"]
 
 
-def test_deploy_says_what_it_cannot_read_and_who_does_not_answer(tmp_path):
-    """In one line, with exit 1."""
-    file = tmp_path / "serve.yaml"
-    assert "cannot be read" in run("deploy", file).stderr
-    file.write_text("models: {}\n")
-    assert "is no Serve config: it has no `applications`." in run("deploy", file).stderr
-    file.write_text("applications: []\n")
-    result = run("deploy", file, "--address", "http://127.0.0.1:9")
-    assert (result.exit_code, "does not answer" in result.stderr) == (1, True)
+def test_render_rules_leaves_places_for_what_a_document_says():
+    """Helm fills them in."""
+    told = yaml.safe_load(run("render", "rules").stdout)
+    assert told["goal"]["expr"] == "vector(@share@)"

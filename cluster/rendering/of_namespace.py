@@ -1,0 +1,20 @@
+"""Rules about one namespace of Kubernetes, where a Prometheus scrapes several clusters of Tercet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_NAMED = re.compile(r"\b((?:tercet|gen_ai)[_:][a-z0-9_:]+)")
+
+
+def of_namespace(group: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    """Return a group whose rules ask for the series of *namespace* alone, and whose results are labelled with it."""
+    return {**group, "rules": [_of(rule, namespace) for rule in group["rules"]]}
+
+
+def _of(rule: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    chosen = f'{{namespace="{namespace}"'
+    expr = _NAMED.sub(rf"\1{chosen}}}", rule["expr"]).replace(f"{chosen}}}{{", f"{chosen}, ")
+    return {**rule, "expr": expr, "labels": {"namespace": namespace, **rule.get("labels", {})}}
