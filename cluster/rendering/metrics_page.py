@@ -18,8 +18,9 @@ all others and of every engine replica, each under its own name, and adds what t
 target is enough, and two gateways behind one address never make a counter go backwards.
 `tercet_exposition_processes{{outcome="missing"}}` counts processes that did not answer within four seconds.
 
-* `GET /metrics?node=ADDRESS` is the part of the processes on one machine. Where Prometheus scrapes each pod, this keeps
-  each figure from being there once for each pod: relabel `__meta_kubernetes_pod_ip` to `__param_node`.
+* `GET /metrics?node=ADDRESS` is the part of the processes on one machine. Where each pod is to be a target, this keeps
+  each figure from being there once for each gateway: relabel `__meta_kubernetes_pod_ip` to `__param_node`, as the
+  chart's monitors do.
 * Prometheus asks for OpenMetrics by itself. There, `tercet_ttft_seconds`, `tercet_request_duration_seconds` and
   `tercet_time_per_output_token_seconds` carry the trace of a request as an exemplar, where that is kept
   (`--enable-feature=exemplar-storage`).

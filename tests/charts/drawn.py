@@ -141,7 +141,10 @@ VALUES = st.fixed_dictionaries(
         "podDisruptionBudget": st.builds(lambda on: {"enabled": on}, st.booleans()),
         "topologySpread": st.fixed_dictionaries({}, optional={"enabled": st.booleans(), "maxSkew": st.integers(1, 5)}),
         "monitoring": st.builds(
-            _monitoring, st.sampled_from(["podMonitor", "serviceMonitor", "prometheusRule"]), st.booleans(), LABELS
+            _monitoring,
+            st.sampled_from(["podMonitor", "serviceMonitor", "prometheusRule", "dashboards"]),
+            st.booleans(),
+            LABELS,
         ),
         "smokeTest": st.builds(lambda on: {"enabled": on}, st.booleans()),
         "extraObjects": st.lists(st.builds(_config_map, TEXT, TEXT), max_size=1),

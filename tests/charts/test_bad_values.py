@@ -49,6 +49,13 @@ BY_RULE = [
         {"monitoring": {"podMonitor": {"enabled": True}, "serviceMonitor": {"enabled": True}}},
         "monitoring: has both podMonitor.enabled and serviceMonitor.enabled",
     ),
+    (
+        {
+            "config": {"objectives": {"thresholds": {"cold_start": "soon"}}},
+            "monitoring": {"prometheusRule": {"enabled": True}},
+        },
+        'config.objectives.thresholds.cold_start: "soon" is neither a duration',
+    ),
     ({"httpRoute": {"enabled": True}}, "httpRoute.parentRefs: is required"),
 ]
 
