@@ -15,6 +15,7 @@ from cluster.rendering.as_yaml import as_yaml
 RELEASE = "tercet"
 _HELM_DEADLINE_S = 60
 _HEADER = "# Written by `tercet render k8s`; a change belongs into the chart or its profile.\n"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Manifests are for whichever namespace they are applied to.
 _ANYWHERE = "monitoring.prometheusRule.namespaced=false"
 # Hooks and labels of helm's own mean nothing without it.
@@ -51,7 +52,7 @@ def rendered(chart: Path, values: Path, helm: str) -> list[Object]:
         raise CannotServeError(f"{helm} cannot be run ({error}): install helm, or name it by --helm.") from error
     if result.returncode:
         raise CannotServeError(f"{values}: {result.stderr.strip()}")
-    return [plain(one) for one in yaml.safe_load_all(result.stdout) if one]
+    return [plain(one) for one in yaml.load_all(result.stdout, Loader=_LOADER) if one]
 
 
 def plain(one: Object) -> Object:

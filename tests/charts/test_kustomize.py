@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from cluster.obstacles import CannotServeError
 from cluster.rendering.kustomization import plain, rendered, write
@@ -56,4 +56,4 @@ def _texts(folder: Path) -> dict[str, str]:
 
 
 def _by_name(found: list[dict]) -> dict[tuple[str, str], dict]:
-    return {(one["kind"], one["metadata"]["name"]): yaml.safe_load(yaml.safe_dump(one)) for one in found}
+    return {(one["kind"], one["metadata"]["name"]): json.loads(json.dumps(one)) for one in found}

@@ -14,7 +14,7 @@ import pytest
 
 from cluster.declared.groups import GATEWAY, offered
 from tests.charts.tools import objects, rendered, serve_config
-from tests.declared import Declared, declared
+from tests.declared import HEAD, Declared, declared
 from tests.serving import chat, stream, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
@@ -64,6 +64,21 @@ def test_it_answers_once_it_counts_as_running(cluster: Declared) -> None:
     answer = chat(cluster.url, "dense", "hi", max_tokens=4)
     assert answer.status_code == 200, answer.text
     assert answer.json()["usage"]["completion_tokens"] == 4
+
+
+def test_each_machine_tells_its_own_part_of_the_metrics(cluster: Declared) -> None:
+    """Asked with its address, as the chart's monitors ask for each pod: nothing is left out, and nothing told twice."""
+
+    def told(node: str) -> set[str]:
+        text = httpx.get(f"{cluster.url}/metrics", params={"node": node}, timeout=10).text
+        lines = (line for line in text.splitlines() if not line.startswith(("#", "tercet_exposition_")))
+        return {line.rpartition(" ")[0] for line in lines}
+
+    head, engines = told(HEAD), told("127.0.0.3")
+    assert head | engines == told("")
+    assert not head & engines
+    assert {"tercet_autoscale_target", "tercet_requests_active"} <= {line.partition("{")[0] for line in head}
+    assert "tercet_engine_running" in {line.partition("{")[0] for line in engines}
 
 
 def test_rays_own_api_asks_for_the_token(cluster: Declared) -> None:
