@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -213,14 +212,11 @@ class Declared:
         return None
 
     def stop(self) -> None:
-        """End the cluster and whatever is left of it."""
-        left = self.processes() if self.process.poll() is None else []
-        self.process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=15)
-        for one in [*left, psutil.Process(self.process.pid)] if self.process.poll() is None else left:
-            with contextlib.suppress(psutil.Error):
-                one.kill()
+        """End the cluster at once, with whatever is left of it: nobody is answered any more."""
+        if self.process.poll() is None:
+            for one in [psutil.Process(self.process.pid), *self.processes()]:
+                with contextlib.suppress(psutil.Error):
+                    one.kill()
         self.process.wait(timeout=10)
         # A proxy that another has taken over from is nobody's child.
         for one in (one for one in psutil.process_iter() if str(self._directory) in titled(one)):

@@ -86,6 +86,20 @@ def test_notes_say_how_to_ask():
     assert "This is the demonstration" in notes
 
 
+def test_notes_say_what_keeps_prometheus_out():
+    """A monitor alone finds closed ports."""
+
+    def notes(*values: str) -> str:
+        return run("helm", "install", "t", CHART, "--dry-run=client", *(f"--set={one}" for one in values)).stdout
+
+    assert "Nothing scrapes its metrics" in notes()
+    assert "no Prometheus reaches the metrics" in notes("monitoring.podMonitor.enabled=true")
+    assert (
+        "Prometheus"
+        not in notes("monitoring.podMonitor.enabled=true", "networkPolicy.enabled=false").partition("NOTES:")[2]
+    )
+
+
 @EACH
 def test_ray_has_the_version_of_the_image(name):
     """KubeRay turns features on by it."""
