@@ -19,11 +19,11 @@ POOL_SHARE = 0.95
 
 
 def goals_of(config: Config) -> dict[str, float]:
-    """Return the share that each goal promises, those of pools with latency targets included."""
-    named = {name: goal.share for name, goal in sorted(config.objectives.goals.items())}
-    targets = {name: model.slo for name, model in sorted(config.pools().items())}
+    """Return the share that each goal promises, by name, those of pools with latency targets included."""
+    named = {name: goal.share for name, goal in config.objectives.goals.items()}
+    targets = {name: model.slo for name, model in config.pools().items()}
     pools = [name for name, slo in targets.items() if slo.ttft_p95 is not None or slo.tpot_p95 is not None]
-    return named | {f"{POOL}{name}": POOL_SHARE for name in pools}
+    return dict(sorted((named | {f"{POOL}{name}": POOL_SHARE for name in pools}).items()))
 
 
 def rules(config: Config, namespace: str = "") -> dict[str, Any]:

@@ -23,7 +23,7 @@ OBJECTIVES: list[dict[str, Any]] = [
     {},
     {"goals": {}, "window": "10d"},
     {"window": "7d", "runbooks": "https://example.com/a 'b': c/", "thresholds": {"brown_out": 0, "flaps": 7}},
-    {"window": 2_600_123, "goals": {"b": {"share": 0.99999}, "a": {"share": " 99.95 %", "whole": "30s"}}},
+    {"window": 2_600_123, "goals": {"quick": {"share": 0.99999}, "a": {"share": " 99.95 %", "whole": "30s"}}},
     {
         "goals": {"answered": {"share": "99.5%", "entries": ["dense"]}},
         "thresholds": {
