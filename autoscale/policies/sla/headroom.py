@@ -9,8 +9,6 @@ from typing import Any
 _MEMORY_S = 86_400.0
 # Aim for this share of the budget, so that the rest is there when something unheard of happens.
 _SPEND = 0.8
-# Whole replicas, and those that are held for a while, take in so many times the misses that a plan without them has.
-_ABSORBED = 1.5
 # What was aimed at counts like so many misses that came as they should.
 _PRIOR = 50.0
 # Misses that did not come are not saved up: a margin that quiet hours have worn thin does not outlast the first rise,
@@ -43,7 +41,7 @@ class Headroom:
         aim = self.budget * _SPEND
         prior = max(_PRIOR, aim * self.judged)
         ratio = (aim * self.judged + prior) / (self.missed + prior)
-        return _ABSORBED * aim * min(1.0, max(_LOWEST, ratio))
+        return aim * min(1.0, max(_LOWEST, ratio))
 
     def plain(self) -> dict[str, Any]:
         """Return what was learnt as plain JSON."""
