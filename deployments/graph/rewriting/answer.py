@@ -11,12 +11,17 @@ from msgspec.structs import replace
 
 from deployments.errors import EngineFailed
 from deployments.graph.disclosure import answers
+from deployments.graph.rewriting.alike import Alike, alike
 from deployments.graph.rewriting.events import END, comment_of, content_of, events_of, read, rendered
 from deployments.graph.rewriting.leaves import TooDeep, changed
 from deployments.graph.rewriting.repeats import Repeats, Spelt
 from deployments.graph.rewriting.spelling import SURFACES, Event, Key, Piece
 from deployments.graph.rewriting.writing import Writing, Written
 from deployments.request import Endpoint, Frame
+
+
+# An answer whose events are never alike is not looked at for it at each of them.
+_TRIED = 8
 
 
 def never(data: bytes) -> bool:  # noqa: ARG001
@@ -54,6 +59,8 @@ class Rewriting:
         self._said: list[str] = []
         self._repeats = Repeats()
         self._tells_again = self._stream and endpoint == "responses"
+        self._alike: Alike | None = None
+        self._tried = 0
 
     def frame(self, frame: Frame) -> Frame:
         """Return *frame* rewritten; raises EngineFailed for what cannot be read."""
@@ -65,8 +72,13 @@ class Rewriting:
         if not self._stream:
             return self._whole(frame)
         self._said = []
-        data = b"".join(self._event(event) for event in events_of(frame.data))
-        return replace(frame, data=data, text="".join(self._said), ids=())
+        data = self._likely(frame.data)
+        if data is None:
+            data = b"".join([self._event(event) for event in events_of(frame.data)])
+        text = "".join(self._said)
+        if data is frame.data and text == frame.text and not frame.ids:
+            return frame
+        return replace(frame, data=data, text=text, ids=())
 
     def end(self) -> Frame | None:
         """Return what is still held back when the stream has ended without ending its texts, None where nothing is."""
@@ -98,7 +110,24 @@ class Rewriting:
             self._repeats.note(text, written, source=source)
         return text if written == text else written
 
+    def _likely(self, event: bytes) -> bytes | None:
+        """Return *event* rewritten where it is like one before and nothing else is under way; None where it is not."""
+        like = self._alike
+        if like is None or len(self._texts) != 1 or (text := self._texts.get(like.key)) is None:
+            return None
+        came = like.read(event)
+        if came is None:
+            return None
+        text.event, text.value = like.event, like.value
+        written = text.written.feed(came)
+        self._say(like.key, written)
+        return event if written == came else like.written(written)
+
     def _event(self, event: bytes) -> bytes:
+        likely = self._likely(event)
+        return self._read(event) if likely is None else likely
+
+    def _read(self, event: bytes) -> bytes:
         content = content_of(event)
         if not content:
             return comment_of(event)
@@ -112,6 +141,8 @@ class Rewriting:
         before = self._ended(over, number=value.get("sequence_number", 0)) if over else b""
         if pieces:
             same = True
+            if len(pieces) == 1 and not self._tells_again and not ends[pieces[0].key]:
+                self._learn(event, value, pieces[0])
             for piece in pieces:
                 same = self._spelled(piece, event, value, last=ends[piece.key]) and same
         else:
@@ -121,6 +152,12 @@ class Rewriting:
             number = value["sequence_number"] + self._added
             value, same = {**value, "sequence_number": number}, same and not self._added
         return before + (event if same else rendered(value, event))
+
+    def _learn(self, event: bytes, value: Event, piece: Piece) -> None:
+        """Take note of an event that others may be like, unless too many were that none was like."""
+        if self._tried < _TRIED and "sequence_number" not in value:
+            self._tried += 1
+            self._alike = alike(event, value, piece) or self._alike
 
     def _ends(self, value: Event, key: Key) -> bool:
         return self._surface is not None and self._surface.ends(value, key)
