@@ -19,7 +19,6 @@ from deployments.graph.rewriting.spelling import SURFACES, Event, Key, Piece
 from deployments.graph.rewriting.writing import Writing, Written
 from deployments.request import Endpoint, Frame
 
-
 # An answer whose events are never alike is not looked at for it at each of them.
 _TRIED = 8
 
