@@ -6,6 +6,7 @@ has been read, the event means what that one meant, with another text.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,9 @@ from deployments.graph.rewriting.spelling import Event, Key, Piece
 _ANY = "\x00any text\x00"
 _ANY_WRITTEN = msgspec.json.encode(_ANY)
 # The letters of a short text may stand elsewhere as well.
-_TRIED = 4
+_PLACES = 4
+# An answer whose events are never alike is not looked at for it at each of them.
+_TRIED = 8
 _text = msgspec.json.Decoder(str)
 
 
@@ -52,6 +55,32 @@ class Alike:
         return self.opening + msgspec.json.encode(text) + self.closing
 
 
+class Learned:
+    """What the events of one answer are alike in, learned from those that are read; ``known`` is the latest.
+
+    Only an event that adds to a text and does no more is learned from: none that ends one or has a number.
+    """
+
+    known: Alike
+
+    def __init__(self) -> None:
+        self._any, self._tried = False, 0
+
+    def read(self, event: bytes, texts: Mapping[Key, object]) -> str | None:
+        """Return what *event* adds to the only one of *texts*; None where it has to be read as a whole."""
+        return self.known.read(event) if self._any and len(texts) == 1 and self.known.key in texts else None
+
+    def learn(self, event: bytes, value: Event, piece: Piece) -> None:
+        """Take note of an event, which says *value*, unless too many were noted that none was like."""
+        if (
+            self._tried < _TRIED
+            and "sequence_number" not in value
+            and (known := alike(event, value, piece)) is not None
+        ):
+            self.known, self._any = known, True
+        self._tried += 1
+
+
 def alike(event: bytes, value: Event, piece: Piece) -> Alike | None:
     """Return what is like *event*, which says *value* and holds no text but *piece*; None where that is not certain."""
     said = piece.holder[piece.field]
@@ -72,7 +101,7 @@ def alike(event: bytes, value: Event, piece: Piece) -> Alike | None:
 def _around(event: bytes, value: Event, said: bytes) -> tuple[bytes, bytes] | None:
     """Return the bytes around the text *said* by which, with another text between them, *value* is said."""
     at = -1
-    for _ in range(_TRIED):
+    for _ in range(_PLACES):
         at = event.find(said, at + 1)
         if at < 0:
             return None

@@ -11,16 +11,13 @@ from msgspec.structs import replace
 
 from deployments.errors import EngineFailed
 from deployments.graph.disclosure import answers
-from deployments.graph.rewriting.alike import Alike, alike
+from deployments.graph.rewriting.alike import Learned
 from deployments.graph.rewriting.events import END, comment_of, content_of, events_of, read, rendered
 from deployments.graph.rewriting.leaves import TooDeep, changed
 from deployments.graph.rewriting.repeats import Repeats, Spelt
 from deployments.graph.rewriting.spelling import SURFACES, Event, Key, Piece
 from deployments.graph.rewriting.writing import Writing, Written
 from deployments.request import Endpoint, Frame
-
-# An answer whose events are never alike is not looked at for it at each of them.
-_TRIED = 8
 
 
 def never(data: bytes) -> bool:  # noqa: ARG001
@@ -58,8 +55,7 @@ class Rewriting:
         self._said: list[str] = []
         self._repeats = Repeats()
         self._tells_again = self._stream and endpoint == "responses"
-        self._alike: Alike | None = None
-        self._tried = 0
+        self._alike = Learned()
 
     def frame(self, frame: Frame) -> Frame:
         """Return *frame* rewritten; raises EngineFailed for what cannot be read."""
@@ -71,9 +67,8 @@ class Rewriting:
         if not self._stream:
             return self._whole(frame)
         self._said = []
-        data = self._likely(frame.data)
-        if data is None:
-            data = b"".join([self._event(event) for event in events_of(frame.data)])
+        came = self._alike.read(frame.data, self._texts)
+        data = self._events(frame.data) if came is None else self._adding(frame.data, came)
         text = "".join(self._said)
         if data is frame.data and text == frame.text and not frame.ids:
             return frame
@@ -109,22 +104,33 @@ class Rewriting:
             self._repeats.note(text, written, source=source)
         return text if written == text else written
 
-    def _likely(self, event: bytes) -> bytes | None:
-        """Return *event* rewritten where it is like one before and nothing else is under way; None where it is not."""
-        like = self._alike
-        if like is None or len(self._texts) != 1 or (text := self._texts.get(like.key)) is None:
-            return None
-        came = like.read(event)
-        if came is None:
-            return None
+    def _events(self, data: bytes) -> bytes:
+        """Rewrite several events; what some that are alike add one behind the other is looked at together."""
+        out: list[bytes] = []
+        alike: list[bytes] = []
+        came: list[str] = []
+        for event in events_of(data):
+            added = self._alike.read(event, self._texts)
+            if added is None:
+                if alike:
+                    out.append(self._adding(b"".join(alike), "".join(came)))
+                    alike, came = [], []
+                out.append(self._read(event))
+            else:
+                alike.append(event)
+                came.append(added)
+        if alike:
+            out.append(self._adding(b"".join(alike), "".join(came)))
+        return b"".join(out)
+
+    def _adding(self, events: bytes, came: str) -> bytes:
+        """Rewrite events that are alike and add *came* to the one text there is."""
+        like = self._alike.known
+        text = self._texts[like.key]
         text.event, text.value = like.event, like.value
         written = text.written.feed(came)
         self._say(like.key, written)
-        return event if written == came else like.written(written)
-
-    def _event(self, event: bytes) -> bytes:
-        likely = self._likely(event)
-        return self._read(event) if likely is None else likely
+        return events if written == came else like.written(written)
 
     def _read(self, event: bytes) -> bytes:
         content = content_of(event)
@@ -141,7 +147,7 @@ class Rewriting:
         if pieces:
             same = True
             if len(pieces) == 1 and not self._tells_again and not ends[pieces[0].key]:
-                self._learn(event, value, pieces[0])
+                self._alike.learn(event, value, pieces[0])
             for piece in pieces:
                 same = self._spelled(piece, event, value, last=ends[piece.key]) and same
         else:
@@ -151,12 +157,6 @@ class Rewriting:
             number = value["sequence_number"] + self._added
             value, same = {**value, "sequence_number": number}, same and not self._added
         return before + (event if same else rendered(value, event))
-
-    def _learn(self, event: bytes, value: Event, piece: Piece) -> None:
-        """Take note of an event that others may be like, unless too many were that none was like."""
-        if self._tried < _TRIED and "sequence_number" not in value:
-            self._tried += 1
-            self._alike = alike(event, value, piece) or self._alike
 
     def _ends(self, value: Event, key: Key) -> bool:
         return self._surface is not None and self._surface.ends(value, key)
