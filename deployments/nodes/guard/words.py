@@ -17,6 +17,8 @@ from deployments.finding import Segment
 
 WORD = "WORD"
 MOST_WORDS, MOST_CHARS = 1_000_000, 128
+# By so many characters most texts are told from the words of a list at once.
+_HEAD = 4
 _FULL_WIDTH = range(0xFF01, 0xFF5F)
 # What may begin a word of a list: a Latin word as a whole, any other character by itself.
 _BEGINNING = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z]")
@@ -54,12 +56,12 @@ class WordList:
         self.longest = max(map(len, self._sorted))
         if self.longest > MOST_CHARS:
             raise Misconfigured(f"a guard has a word of {self.longest} characters; give at most {MOST_CHARS}")
-        self._heads = frozenset(word[:2] for word in self._sorted) | frozenset(word[0] for word in self._sorted)
+        self._heads = frozenset(word[:length] for word in self._sorted for length in (1, 2, _HEAD))
         self._automaton: Any = AhoCorasick(self._sorted)
 
     def begins(self, text: str) -> bool:
         """Say whether a word may begin with all of *text*, or be it."""
-        if text[:2] not in self._heads:
+        if text[:2] not in self._heads or (len(text) >= _HEAD and text[:_HEAD] not in self._heads):
             return False
         at = bisect_left(self._sorted, text)
         return at < len(self._sorted) and self._sorted[at].startswith(text)
