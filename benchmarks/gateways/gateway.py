@@ -6,12 +6,12 @@ gateway does under Ray Serve, but for what a fleet controller tells it: nothing 
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
 import msgspec
 import uvicorn
+import uvloop
 
 from deployments.collection import collect_seldom
 from deployments.gateway.app import build_app
@@ -59,4 +59,4 @@ async def serve(port: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))
+    uvloop.run(serve(int(sys.argv[1]), Path(sys.argv[2])))  # as Ray's workers do

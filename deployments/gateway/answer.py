@@ -29,11 +29,11 @@ class Answer:
         self._request, self._context = request, context
         self._outcome = "client_closed"
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or stop the node at once when the client leaves."""
         active = self._gateway.metrics.active.labels(self._exchange.endpoint)
         active.inc()
-        outlet = Outlet(send, self._context.deadline_s, self._gateway.clock)
+        outlet = Outlet(send, self._context.deadline_s, self._gateway.clock, scope.get("state", {}).get("send"))
         try:
             await while_connected(self._run(outlet), receive)
         finally:

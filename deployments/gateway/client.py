@@ -18,10 +18,15 @@ class ClientLostError(Exception):
 
 
 class Outlet:
-    """Writes one HTTP response; no write outlasts the request's deadline by more than a second."""
+    """Writes one HTTP response; no write outlasts the request's deadline by more than a second.
 
-    def __init__(self, send: Send, deadline_s: float, clock: Callable[[], float]) -> None:
-        self._send = send
+    What follows its beginning goes by *further*, where that is given.
+    """
+
+    def __init__(
+        self, send: Send, deadline_s: float, clock: Callable[[], float], further: Send | None = None
+    ) -> None:  # fmt: skip
+        self._send, self._further = send, further or send
         self._alarm = Alarm(max(0.0, deadline_s - clock()) + _LAST_WORDS_S)
         self.started = False
 
@@ -29,20 +34,20 @@ class Outlet:
         """Send the status line and the headers."""
         self.started = True
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        await self._bounded({"type": "http.response.start", "status": status, "headers": raw})
+        await self._bounded(self._send, {"type": "http.response.start", "status": status, "headers": raw})
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         """Send part of the body, the last one with ``more=False``."""
-        await self._bounded({"type": "http.response.body", "body": data, "more_body": more})
+        await self._bounded(self._further, {"type": "http.response.body", "body": data, "more_body": more})
 
     def close(self) -> None:
         """Write nothing more."""
         self._alarm.close()
 
-    async def _bounded(self, message: dict[str, Any]) -> None:
+    async def _bounded(self, send: Send, message: dict[str, Any]) -> None:
         try:
             with self._alarm:
-                await self._send(message)
+                await send(message)
         except TimeoutError as error:
             raise ClientLostError("client_stalled") from error
         except OSError as error:

@@ -14,7 +14,10 @@ from deployments.telemetry.logs import bound, event
 
 
 class Edge:
-    """Wraps the application; the id is in ``request.state.request_id``."""
+    """Wraps the application; the id is in ``request.state.request_id``.
+
+    ``request.state.send`` sends what of a body follows the beginning of a response, past all that waits for that alone.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -26,7 +29,7 @@ class Edge:
             return
         path = scope.get("path", "")
         chosen = request_id(Headers(scope=scope).get(HEADER))
-        scope.setdefault("state", {})["request_id"] = chosen
+        scope.setdefault("state", {}).update(request_id=chosen, send=send)
         started = False
 
         async def send_with_id(message: Message) -> None:

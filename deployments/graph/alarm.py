@@ -13,14 +13,15 @@ class Alarm:
     Made inside a running event loop; ``close`` it when there is nothing more to wait for.
     """
 
-    __slots__ = ("_before", "_handle", "_task", "rung")
+    __slots__ = ("_before", "_handle", "_loop", "_task", "rung")
 
     def __init__(self, delay_s: float) -> None:
         self.rung = delay_s <= 0
         self._task: asyncio.Task[Any] | None = None
         self._before = 0
-        loop = asyncio.get_running_loop()
-        self._handle = None if delay_s == float("inf") else loop.call_later(max(0.0, delay_s), self._ring)
+        # Kept, since to ask which one runs takes a system call, for each frame.
+        self._loop = asyncio.get_running_loop()
+        self._handle = None if delay_s == float("inf") else self._loop.call_later(max(0.0, delay_s), self._ring)
 
     def close(self) -> None:
         """Forget the time."""
@@ -30,7 +31,7 @@ class Alarm:
     def __enter__(self) -> None:
         if self.rung:
             raise TimeoutError
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)
         assert self._task is not None  # noqa: S101 - whoever waits is a task
         self._before = self._task.cancelling()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import TracebackType
 
 from deployments.graph.alarm import Alarm
@@ -18,11 +17,10 @@ class Watchdog(Alarm):
     Only the time inside a wait counts, not what whoever waits does in between. None is no limit.
     """
 
-    __slots__ = ("_limit_s", "_loop", "_next_s", "_since_s")
+    __slots__ = ("_limit_s", "_next_s", "_since_s")
 
     def __init__(self, first_s: float | None, next_s: float | None) -> None:
         super().__init__(_ENDLESS_S)
-        self._loop = asyncio.get_running_loop()
         self._limit_s, self._next_s = first_s, next_s
         self._since_s = 0.0
 

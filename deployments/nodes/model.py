@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from functools import partial
 
 from deployments.adapters import split_name
 from deployments.cost.costs import Costs
 from deployments.errors import StaysLocal
+from deployments.graph.begun import Begun
 from deployments.graph.closing import closing
 from deployments.graph.features import read_prompt
 from deployments.graph.tokens import estimate_tokens
 from deployments.graph.transport import Leaving, Transport
-from deployments.request import Account, Context, Frame, Request
+from deployments.request import Context, Frame, Request
 from deployments.telemetry.demand import Demand
 
 
@@ -33,26 +34,20 @@ class ModelNode:
         """Say whether the pool is another server's."""
         return self._leaving is not None and self._leaving.leaves(self._pool)
 
-    def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+    def __call__(self, request: Request, context: Context) -> AsyncIterator[Frame]:
         """Stream the pool's answer."""
         if context.standing.stays_local and self._away:
             return self._refused()
         if context.account is None or not context.charged:
             return self._answer(request, context)
-        return self._charged(context.account, request, context)
+        # Outside of what counts the demand: who may not ask says nothing of the pool.
+        answer, blind = partial(self._answer, context=context), self._away and not request.stream
+        return Begun(partial(context.account.over, self._pool, request, answer, blind=blind))
 
     async def _refused(self) -> AsyncGenerator[Frame]:
         # Before anything is counted, held or searched for an answer that cannot be asked for.
         raise StaysLocal.at(self._name)
         yield Frame(data=b"")  # what makes it a stream
-
-    async def _charged(self, account: Account, request: Request, context: Context) -> AsyncGenerator[Frame]:
-        # Outside of what counts the demand: who may not ask says nothing of the pool.
-        blind = self._away and not request.stream
-        answer = partial(self._answer, context=context)
-        async with closing(await account.over(self._pool, request, answer, blind=blind)) as frames:
-            async for frame in frames:
-                yield frame
 
     async def _answer(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         body = {**request.body, "model": self._name}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -70,9 +70,9 @@ class Leaving:
         screened = await self._screened(request)
         if next(_found([_Rest("", context.call_id, random=True)], self._entities), None):
             context = replace(context, request_id=uuid.uuid4().hex)  # clients may choose it
-        async with aclosing(relayed(send, screened.request, context, screened.answer)) as frames:
+        async with aclosing(relayed(send, screened, context, nullcontext())) as frames:
             async for frame in frames:
-                yield screened.noted(frame)
+                yield frame
 
     async def _screened(self, request: Request) -> Screened:
         self._check_readable(request.body)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from deployments.errors import EngineFailed
 from deployments.graph.disclosure import answers
+from deployments.graph.rewriting.alike import Learned
 from deployments.graph.rewriting.events import END, comment_of, content_of, events_of, read, rendered
 from deployments.graph.rewriting.leaves import TooDeep, changed
 from deployments.graph.rewriting.repeats import Repeats, Spelt
@@ -54,6 +55,7 @@ class Rewriting:
         self._said: list[str] = []
         self._repeats = Repeats()
         self._tells_again = self._stream and endpoint == "responses"
+        self._alike = Learned()
 
     def frame(self, frame: Frame) -> Frame:
         """Return *frame* rewritten; raises EngineFailed for what cannot be read."""
@@ -65,8 +67,12 @@ class Rewriting:
         if not self._stream:
             return self._whole(frame)
         self._said = []
-        data = b"".join(self._event(event) for event in events_of(frame.data))
-        return replace(frame, data=data, text="".join(self._said), ids=())
+        came = self._alike.read(frame.data, self._texts)
+        data = self._events(frame.data) if came is None else self._adding(frame.data, came)
+        text = "".join(self._said)
+        if data is frame.data and text == frame.text and not frame.ids:
+            return frame
+        return replace(frame, data=data, text=text, ids=())
 
     def end(self) -> Frame | None:
         """Return what is still held back when the stream has ended without ending its texts, None where nothing is."""
@@ -98,7 +104,35 @@ class Rewriting:
             self._repeats.note(text, written, source=source)
         return text if written == text else written
 
-    def _event(self, event: bytes) -> bytes:
+    def _events(self, data: bytes) -> bytes:
+        """Rewrite several events; what some that are alike add one behind the other is looked at together."""
+        out: list[bytes] = []
+        alike: list[bytes] = []
+        came: list[str] = []
+        for event in events_of(data):
+            added = self._alike.read(event, self._texts)
+            if added is None:
+                if alike:
+                    out.append(self._adding(b"".join(alike), "".join(came)))
+                    alike, came = [], []
+                out.append(self._read(event))
+            else:
+                alike.append(event)
+                came.append(added)
+        if alike:
+            out.append(self._adding(b"".join(alike), "".join(came)))
+        return b"".join(out)
+
+    def _adding(self, events: bytes, came: str) -> bytes:
+        """Rewrite events that are alike and add *came* to the one text there is."""
+        like = self._alike.known
+        text = self._texts[like.key]
+        text.event, text.value = like.event, like.value
+        written = text.written.feed(came)
+        self._say(like.key, written)
+        return events if written == came else like.written(written)
+
+    def _read(self, event: bytes) -> bytes:
         content = content_of(event)
         if not content:
             return comment_of(event)
@@ -112,6 +146,8 @@ class Rewriting:
         before = self._ended(over, number=value.get("sequence_number", 0)) if over else b""
         if pieces:
             same = True
+            if len(pieces) == 1 and not self._tells_again and not ends[pieces[0].key]:
+                self._alike.learn(event, value, pieces[0])
             for piece in pieces:
                 same = self._spelled(piece, event, value, last=ends[piece.key]) and same
         else:

@@ -14,9 +14,14 @@ END = b"[DONE]"
 _WITHOUT_DATA = (b":", b"event:", b"id:", b"retry:")
 
 
+def is_one(data: bytes) -> bool:
+    """Say whether *data* is a single event or comment with one blank line, at its end."""
+    return data.find(b"\n\n") == len(data) - 2 and b"\r" not in data
+
+
 def events_of(data: bytes) -> Iterator[bytes]:
     """Yield the events and comments of a frame, each with the blank line behind it."""
-    if data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:  # most often it is a single one
+    if is_one(data):  # as most often
         yield data
         return
     reader = Events()

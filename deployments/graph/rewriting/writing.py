@@ -50,6 +50,11 @@ class Written:
         return self.feed(text) + self.end()
 
     def _joined(self, segments: list[Segment]) -> str:
+        if not segments:
+            return ""
+        if len(segments) == 1 and not segments[0].kind and not self._source:  # as most often
+            self._held -= len(segments[0].text)
+            return segments[0].text
         self._held -= sum(len(segment.text) for segment in segments)
         return "".join(map(self._one, segments))
 

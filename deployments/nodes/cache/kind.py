@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from deployments.answers.kept import Kept, Since
 from deployments.answers.labels import labels_of
+from deployments.graph.begun import Begun
 from deployments.graph.closing import closing
 from deployments.graph.kind import Kind, Plan
 from deployments.graph.node import Node
@@ -51,8 +53,11 @@ class Cache:
 
             self._semantic = Semantic(name, spec, spec.semantic, wiring, target=self._target, without=self._without)
 
-    async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+    def __call__(self, request: Request, context: Context) -> AsyncIterator[Frame]:
         """Stream the answer that is kept, or the target's."""
+        return Begun(partial(self._begun, request, context))
+
+    async def _begun(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         told = asked(context)
         key = self._key(request, context) if told.keep else None
         now_s = context.now.timestamp()
@@ -60,24 +65,18 @@ class Cache:
             outcome = "hit" if now_s < found.fresh_until_s else "stale"
             if outcome == "stale":
                 self._revalidation.start(key, request, context, told)
-            for frame in self._given(found, context, {NOTE: outcome}):
-                yield frame
-            return
+            return self._given(found, context, {NOTE: outcome})
         question = None
         if self._semantic is not None and key is not None and told.near:
             question = await self._semantic.asked(request, context)
             near = await self._semantic.find(question, now_s) if question is not None else None
             if near is not None:
-                for frame in self._given(near[1], context, {NOTE: "semantic", NEARNESS: f"{near[0].cosine:.3f}"}):
-                    yield frame
-                return
+                return self._given(near[1], context, {NOTE: "semantic", NEARNESS: f"{near[0].cosine:.3f}"})
         outcome = "bypass" if key is None or not told.find else "miss"
         self._wiring.meters.cached(self._name, outcome)
-        async with aclosing(self._generated(key, request, context, told, question)) as frames:
-            async for frame in frames:
-                yield _noted(frame, outcome)
+        return self._generated(key, request, context, told, question, outcome)
 
-    def _given(self, kept: Kept, context: Context, notes: Mapping[str, str]) -> Iterator[Frame]:
+    async def _given(self, kept: Kept, context: Context, notes: Mapping[str, str]) -> AsyncGenerator[Frame]:
         """Yield a kept answer as the answer to this request."""
         self._wiring.meters.cached(self._name, notes[NOTE])
         for node, arm in kept.arms:
@@ -94,8 +93,9 @@ class Cache:
         return None if key is None else hashlib.blake2b(key + self._target, digest_size=32).digest()
 
     async def _generated(
-        self, key: bytes | None, request: Request, context: Context, told: Asked, question: Question | None = None
-    ) -> AsyncGenerator[Frame]:
+        self, key: bytes | None, request: Request, context: Context, told: Asked, question: Question | None = None,
+        outcome: str = "",
+    ) -> AsyncGenerator[Frame]:  # fmt: skip
         since, heard = self._wiring.answers.now, Heard(self._spec.largest, len(context.path))
 
         def chose(node: str, arm: str) -> None:
@@ -108,7 +108,7 @@ class Cache:
                 async for frame in frames:
                     if key is not None:
                         heard.take(frame)
-                    yield frame
+                    yield _noted(frame, outcome)
         if key is not None and heard.unfit(request.endpoint) is None:
             kept = self._kept(heard, since, context, told)
             held = self._wiring.answers.keep(key, kept)
@@ -140,7 +140,11 @@ class Cache:
 
 
 def _noted(frame: Frame, outcome: str) -> Frame:
-    return frame if frame.head is None else msgspec.structs.replace(frame, head=frame.head.noting(NOTE, outcome))
+    return (
+        frame
+        if frame.head is None or not outcome
+        else msgspec.structs.replace(frame, head=frame.head.noting(NOTE, outcome))
+    )
 
 
 def plan(spec: CacheSpec, subject: Subject) -> Plan:

@@ -6,12 +6,14 @@ judges, and answers that another node may have to give instead, need the whole.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 
 from msgspec.structs import replace
 
 from deployments.errors import ContentRefused, Invalid
+from deployments.graph.begun import Begun
 from deployments.graph.closing import closing
 from deployments.graph.kind import Kind, Plan
 from deployments.graph.node import Node
@@ -37,21 +39,19 @@ class Guard:
         self._output = [ready(check) for check in spec.output]
         self._holds = any(check.holds for check in spec.output)
 
-    async def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+    def __call__(self, request: Request, context: Context) -> AsyncIterator[Frame]:
         """Stream the answer of the target, or of the node that a check sends the request to."""
+        return Begun(partial(self._begun, request, context))
+
+    async def _begun(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
         asked = self._answerable(request)
         going = await admitted(self._name, self._input, asked, self._spec.guard, context, self._wiring)
         note = ", ".join(going.notes)
         if not self._output or request.endpoint not in SPOKEN:
-            answer = self._passed(going.target, going.request, context, None)
-        elif self._holds:
-            answer = self._held(going.target, going.request, context)
-        else:
-            answer = self._passed(going.target, going.request, context, self._outward())
-        async with aclosing(answer) as frames:
-            async for frame in frames:
-                told = note and frame.head is not None
-                yield replace(frame, head=frame.head.noting("guarded", note)) if told and frame.head else frame
+            return self._passed(going.target, going.request, context, None, note)
+        if self._holds:
+            return self._held(going.target, going.request, context, note)
+        return self._passed(going.target, going.request, context, self._outward(), note)
 
     def _answerable(self, request: Request) -> Request:
         """Return *request* for an answer that can be checked; raises Invalid where it asks for another."""
@@ -66,7 +66,7 @@ class Guard:
         return Outward(self._name, self._output, self._wiring, asked)
 
     async def _passed(
-        self, target: str, request: Request, context: Context, outward: Outward | None
+        self, target: str, request: Request, context: Context, outward: Outward | None, note: str = ""
     ) -> AsyncGenerator[Frame]:
         answer = None
         if outward is not None:
@@ -74,12 +74,12 @@ class Guard:
         with self._wiring.edge(self._name, target):
             async with closing(self._wiring.node(target)(request, context.enter(self._name))) as frames:
                 async for frame in frames:
-                    yield frame if answer is None else answer.frame(frame)
+                    yield _noted(frame if answer is None else answer.frame(frame), note)
             last = None if answer is None else answer.end()
             if last is not None:
                 yield last
 
-    async def _held(self, target: str, request: Request, context: Context) -> AsyncGenerator[Frame]:
+    async def _held(self, target: str, request: Request, context: Context, note: str) -> AsyncGenerator[Frame]:
         """Yield the first answer that may go out: of *target*, or of those that checks send the request to in turn."""
         asked: list[str] = []
         instead: str | None = target
@@ -94,9 +94,13 @@ class Guard:
             hold.held.end(instead)
             instead, notes = await outward.verdict(hold.held, context)
             if instead is None:
-                yield hold.held.released(notes)
+                yield _noted(hold.held.released(notes), note)
             else:
                 self._wiring.took(self._name, hold.held.tokens, context)
+
+
+def _noted(frame: Frame, note: str) -> Frame:
+    return replace(frame, head=frame.head.noting("guarded", note)) if note and frame.head is not None else frame
 
 
 def plan(spec: GuardSpec, subject: Subject) -> Plan:  # noqa: ARG001 - words may be in files that only gateways have

@@ -35,7 +35,9 @@ class Patterns:
 
     def _decided(self, before: int) -> list[Segment]:
         found, at = [], self._at
-        for start, end, _ in self._pattern.matches(self._text, at) if at < before else ():
+        if before <= at:
+            return []
+        for start, end, _ in self._pattern.matches(self._text, at):
             if start >= before:
                 break
             found += [Segment(self._text[at:start]), Segment(self._text[start:end], PATTERN)]

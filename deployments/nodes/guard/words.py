@@ -6,6 +6,7 @@ where a word begins or ends with another script's character, whatever stands the
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,11 @@ from deployments.finding import Segment
 
 WORD = "WORD"
 MOST_WORDS, MOST_CHARS = 1_000_000, 128
+# By so many characters most texts are told from the words of a list at once.
+_HEAD = 4
 _FULL_WIDTH = range(0xFF01, 0xFF5F)
+# What may begin a word of a list: a Latin word as a whole, any other character by itself.
+_BEGINNING = re.compile(r"[0-9A-Za-z]+|[^0-9A-Za-z]")
 
 
 class _Table(dict[int, int]):
@@ -45,18 +50,18 @@ class WordList:
     def __init__(self, words: Iterable[str]) -> None:
         from ahocorasick_rs import AhoCorasick  # noqa: PLC0415 - most gateways have no such list
 
-        self._sorted = sorted({word.translate(_TABLE) for word in words if word})
+        self._sorted = sorted({_folded(word) for word in words if word})
         if not 0 < len(self._sorted) <= MOST_WORDS:
             raise Misconfigured(f"a guard has {len(self._sorted)} words; give 1 to {MOST_WORDS}")
         self.longest = max(map(len, self._sorted))
         if self.longest > MOST_CHARS:
             raise Misconfigured(f"a guard has a word of {self.longest} characters; give at most {MOST_CHARS}")
-        self._heads = frozenset(word[:2] for word in self._sorted) | frozenset(word[0] for word in self._sorted)
+        self._heads = frozenset(word[:length] for word in self._sorted for length in (1, 2, _HEAD))
         self._automaton: Any = AhoCorasick(self._sorted)
 
     def begins(self, text: str) -> bool:
         """Say whether a word may begin with all of *text*, or be it."""
-        if text[:2] not in self._heads:
+        if text[:2] not in self._heads or (len(text) >= _HEAD and text[:_HEAD] not in self._heads):
             return False
         at = bisect_left(self._sorted, text)
         return at < len(self._sorted) and self._sorted[at].startswith(text)
@@ -68,6 +73,10 @@ class WordList:
             if end > ends.get(start, 0) and not _is_inside(text, start) and not _is_inside(text, end):
                 ends[start] = end
         return ends
+
+
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else text.translate(_TABLE)
 
 
 def _is_inside(text: str, at: int) -> bool:
@@ -87,27 +96,36 @@ class Words:
     def feed(self, text: str) -> list[Segment]:
         """Give out all but what may be the beginning of a word."""
         self._text += text
-        self._folded += text.translate(_TABLE)
-        length = len(self._folded)
-        tails = range(max(self._at, length - self._words.longest), length)
-        return self._decided(next((at for at in tails if self._may_begin(at)), length))
+        self._folded += _folded(text)
+        return self._decided(self._unsure())
 
     def end(self) -> list[Segment]:
         """Give out the rest."""
         return self._decided(len(self._text))
 
-    def _may_begin(self, at: int) -> bool:
-        return not _is_inside(self._folded, at) and self._words.begins(self._folded[at:])
+    def _unsure(self) -> int:
+        """Return where the first word may begin that what comes may go on with."""
+        folded, begins = self._folded, self._words.begins
+        length = len(folded)
+        least = max(self._at, length - self._words.longest)
+        for beginning in _BEGINNING.finditer(folded, least):
+            at = beginning.start()
+            if begins(folded[at:]) and not (at == least and _is_inside(folded, at)):
+                return at
+        return length
 
     def _decided(self, limit: int) -> list[Segment]:
-        found, at = [], self._at
-        ends = self._words.matches(self._folded) if limit > at else {}
+        at = self._at
+        if limit <= at:
+            return []
+        found: list[Segment] = []
+        ends = self._words.matches(self._folded)
         for start in sorted(ends):
             if at <= start < limit:
                 found += [Segment(self._text[at:start]), Segment(self._text[start : ends[start]], WORD)]
                 at = ends[start]
-        found.append(Segment(self._text[at : max(at, limit)]))
-        at = max(at, limit)
-        kept = max(0, at - 1)
-        self._text, self._folded, self._at = self._text[kept:], self._folded[kept:], at - kept
+        limit = max(at, limit)
+        found.append(Segment(self._text[at:limit]))
+        kept = max(0, limit - 1)
+        self._text, self._folded, self._at = self._text[kept:], self._folded[kept:], limit - kept
         return [segment for segment in found if segment.text]

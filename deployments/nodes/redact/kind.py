@@ -6,12 +6,12 @@ of one request and forgotten with it; ``[EMAIL]`` stands for good in what a mode
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 
 from deployments.errors import ContentRefused
+from deployments.graph.begun import Begun
 from deployments.graph.kind import Kind, Plan
 from deployments.graph.node import Node
 from deployments.graph.rewriting.alone import passing, without_tokens
@@ -22,7 +22,7 @@ from deployments.graph.wiring import Wiring
 from deployments.nodes.redact.inward import found_in
 from deployments.nodes.redact.naming import Naming
 from deployments.nodes.redact.outward import Flagging, Masking
-from deployments.nodes.redact.screening import Screen, relayed, unnamed
+from deployments.nodes.redact.screening import Screen, Screened, relayed, unnamed
 from deployments.nodes.redact.spec import RedactSpec
 from deployments.pii.scanner import Scanner, warm
 from deployments.request import Context, Frame, Request
@@ -36,41 +36,35 @@ class Redact:
     spec: RedactSpec
     wiring: Wiring
 
-    def __call__(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+    def __call__(self, request: Request, context: Context) -> AsyncIterator[Frame]:
         """Stream the target's answer."""
-        return self._inward(request, context) if self.spec.direction == "input" else self._outward(request, context)
+        return Begun(partial(self._begun, request, context))
 
-    async def _inward(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+    async def _begun(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
+        inward = self.spec.direction == "input"
+        screened = await self._inward(request, context) if inward else self._outward(request)
+        target, edge = self.wiring.node(self.spec.redact), self.wiring.edge(self.name, self.spec.redact)
+        return relayed(target, screened, context.enter(self.name), edge)
+
+    async def _inward(self, request: Request, context: Context) -> Screened:
         screen = Screen(self.name, self.spec.action, self.spec.entities, self.wiring.meters)
         names = self.spec.names
         naming = unnamed if names is None else partial(Naming(self.name, names, self.wiring).names, context=context)
-        screened = await screen.screened(request, naming)
-        async with aclosing(self._answered(screened.request, context, screened.answer)) as frames:
-            async for frame in frames:
-                yield screened.noted(frame)
+        return await screen.screened(request, naming)
 
-    async def _outward(self, request: Request, context: Context) -> AsyncGenerator[Frame]:
-        answer: Rewriting | None = None
-        if request.endpoint in SPOKEN:
-            if self.spec.action != "flag":
-                request = without_tokens(passing(request, self.name), self.name)
-            begun = Flagging if self.spec.action == "flag" else Masking
-            answer = Rewriting(request.endpoint, stream=request.stream, writing=begun(self.spec.entities, self._seen))
-        async with aclosing(self._answered(request, context, answer)) as frames:
-            async for frame in frames:
-                yield frame
+    def _outward(self, request: Request) -> Screened:
+        if request.endpoint not in SPOKEN:
+            return Screened(request, None, "")
+        if self.spec.action != "flag":
+            request = without_tokens(passing(request, self.name), self.name)
+        begun = Flagging if self.spec.action == "flag" else Masking
+        writing = begun(self.spec.entities, self._seen)
+        return Screened(request, Rewriting(request.endpoint, stream=request.stream, writing=writing), "")
 
     def _seen(self, kind: str) -> None:
         self.wiring.meters.screened(self.name, kind, self.spec.action)
         if self.spec.action == "block":
             raise ContentRefused(f"the answer holds what looks like personal data ({kind})")
-
-    async def _answered(self, request: Request, context: Context, answer: Rewriting | None) -> AsyncGenerator[Frame]:
-        target = self.wiring.node(self.spec.redact)
-        with self.wiring.edge(self.name, self.spec.redact):
-            async with aclosing(relayed(target, request, context.enter(self.name), answer)) as frames:
-                async for frame in frames:
-                    yield frame
 
 
 def plan(spec: RedactSpec, subject: Subject) -> Plan:

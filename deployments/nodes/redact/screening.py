@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -111,11 +112,15 @@ class Screen:
         return await searched(lambda asked: work(asked, search), request, at_once=_LONG_CHARS)
 
 
-async def relayed(node: Node, request: Request, context: Context, answer: Rewriting | None) -> AsyncGenerator[Frame]:
-    """Stream what *node* answers, rewritten by *answer* where that is given."""
-    async with closing(node(request, context)) as frames:
-        async for frame in frames:
-            yield frame if answer is None else answer.frame(frame)
-    last = None if answer is None else answer.end()
-    if last is not None:
-        yield last
+async def relayed(
+    node: Node, screened: Screened, context: Context, edge: AbstractContextManager[None]
+) -> AsyncGenerator[Frame]:
+    """Stream what *node* answers to what was *screened*, rewritten where something rewrites it, within *edge*."""
+    answer = screened.answer
+    with edge:
+        async with closing(node(screened.request, context)) as frames:
+            async for frame in frames:
+                yield screened.noted(frame if answer is None else answer.frame(frame))
+        last = None if answer is None else answer.end()
+        if last is not None:
+            yield last

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from deployments.tenancy.accounting.estimate import Estimate
 from deployments.tenancy.accounting.paces import Paces
 from deployments.tenancy.accounting.tariff import UNPRICED, Tariff
@@ -24,5 +26,5 @@ def quoted(model: str, expected: Estimate, prices: Mapping[str, Tariff], paces: 
     """Return what *expected* may come to at *model*, whose pace is what it was of late."""
     tariff = replace(prices.get(model, UNPRICED), pace=paces.of(model), most=paces.most(model))
     expected = expected.rewritten(tariff.rewritten, paces.beyond(model))
-    most = replace(tariff.bound(expected.prompt_most, expected.completion), spare=expected.spare)
+    most = msgspec.structs.replace(tariff.bound(expected.prompt_most, expected.completion), spare=expected.spare)
     return Quote(tariff, expected, most)

@@ -17,7 +17,9 @@ def cost_of(tokens: int, per_million: float) -> int:
     A price for a million tokens in the currency is the price of one token in millionths of it. It is taken as it was
     written: 0.1 is a tenth, which no binary fraction is.
     """
-    return math.ceil(tokens * _written(per_million))
+    price = _written(per_million)
+    # In whole numbers: a fraction is brought to its lowest terms each time.
+    return -(-tokens * price.numerator // price.denominator)
 
 
 def cost_of_time(seconds: float, per_hour: float) -> int:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 MICRO = 1_000_000
 Unit = Literal["tokens", "cost", "compute"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens of prompt and completion, ``cost`` in millionths of the currency, ``compute`` in microseconds of a device.
 
     What is measured in fractions is rounded up by whoever counts it: a sum of such parts is never too low. Of tokens

@@ -92,6 +92,14 @@ def test_an_id_that_is_not_the_calls_becomes_one_that_nobody_has() -> None:
     assert one.startswith(b'"id":"resp_')
 
 
+@pytest.mark.parametrize("said", [b'"created":18', b'"id":"chatcmpl-r2"', b'"created":170', b'"id": "a"'])
+def test_what_a_later_event_says_is_written_anew_as_well(said: bytes) -> None:
+    """Though most say what the first did."""
+    told = b'data: {"id":"chatcmpl-r1","created":17}\n\n'
+    found = stamps(told + told + b"data: {" + said + b"}\n\n" + told)
+    assert {stamp.was for stamp in found} == {b'"id":"chatcmpl-r1"', b'"created":17', said}
+
+
 async def test_a_stream_that_hits_ends_as_it_should() -> None:
     """The mark at the end comes once, and usage is told as it was."""
     body = {**ask(temperature=0, max_tokens=6), "stream": True, "stream_options": {"include_usage": True}}
