@@ -50,3 +50,6 @@ class Edge:
             if not started:
                 told = error_response(internal(), form=format_at(path), request_id=chosen)
                 await told(scope, receive, send_with_id)
+        finally:
+            # What sends knows the scope: together they would stay until the collector comes by.
+            scope["state"].pop("send", None)

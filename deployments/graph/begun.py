@@ -15,10 +15,11 @@ Begin = Callable[[], Awaitable[AsyncGenerator[Frame]]]
 class Begun:
     """The frames of what *begin* returns, which is called for the first of them; whatever it raises ends the stream."""
 
-    __slots__ = ("_begin", "_frames")
+    __slots__ = ("_begin", "_closed", "_frames")
 
     def __init__(self, begin: Begin) -> None:
         self._begin = begin
+        self._closed = False
         self._frames: AsyncGenerator[Frame] | None = None
 
     def __aiter__(self) -> AsyncIterator[Frame]:
@@ -28,14 +29,16 @@ class Begun:
         return self._first() if self._frames is None else self._frames.__anext__()
 
     async def aclose(self) -> None:
-        """Close the stream, or do without it where it has not begun."""
-        self._begin = _nothing
+        """Close the stream, or do without it where it has not begun; one that is about to begin ends with that."""
+        self._begin, self._closed = _nothing, True
         if self._frames is not None:
             await self._frames.aclose()
 
     async def _first(self) -> Frame:
         begin, self._begin = self._begin, _nothing
         self._frames = await begin()
+        if self._closed:
+            await self._frames.aclose()
         return await anext(self._frames)
 
 

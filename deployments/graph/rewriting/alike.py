@@ -22,6 +22,8 @@ _ANY_WRITTEN = msgspec.json.encode(_ANY)
 _PLACES = 4
 # An answer whose events are never alike is not looked at for it at each of them.
 _TRIED = 8
+# Bytes; learning takes longer the longer an event is, and comes before the first token.
+_LONGEST = 4096
 _text = msgspec.json.Decoder(str)
 
 
@@ -84,11 +86,14 @@ class Learned:
 def alike(event: bytes, value: Event, piece: Piece) -> Alike | None:
     """Return what is like *event*, which says *value* and holds no text but *piece*; None where that is not certain."""
     said = piece.holder[piece.field]
-    if not said or not is_one(event):
+    if not said or len(event) > _LONGEST or not is_one(event) or _tells_of_each(value):
         return None
     piece.holder[piece.field] = _ANY
     try:
-        around, others = _around(event, value, msgspec.json.encode(said)), rendered(value, event).split(_ANY_WRITTEN)
+        around = _around(event, value, msgspec.json.encode(said))
+        others = rendered(value, event).split(_ANY_WRITTEN) if around else []
+    except (msgspec.MsgspecError, RecursionError):
+        return None
     finally:
         piece.holder[piece.field] = said
     if around is None or len(others) != len(around):
@@ -96,6 +101,12 @@ def alike(event: bytes, value: Event, piece: Piece) -> Alike | None:
     before, behind = around
     opening, closing = others
     return Alike(piece.key, event, value, before + b'"', b'"' + behind, opening, closing)
+
+
+def _tells_of_each(value: Event) -> bool:
+    """Say whether *value* tells of its tokens one by one: several that are alike could not be one."""
+    choices = value.get("choices")
+    return isinstance(choices, list) and any(one.get("logprobs") for one in choices if isinstance(one, dict))
 
 
 def _around(event: bytes, value: Event, said: bytes) -> tuple[bytes, bytes] | None:

@@ -18,6 +18,7 @@ _DATA = b"data:"
 _NAMES = (b'"id"', b'"created')
 _ENDS = (b",", b"}")
 _BETWEEN = b"\n\n"
+_EVENT = (_DATA, b"event:")
 _PREFIX = re.compile(r"[A-Za-z]{1,16}[-_]", re.ASCII)
 
 
@@ -40,6 +41,8 @@ def stamps(first: bytes) -> tuple[Stamp, ...]:
 
     Of an answer that says nothing of the kind, such as vectors without an id, nothing is.
     """
+    if not first.startswith(_EVENT):
+        return _stamps(first)
     # Most often each event of a stream says what the first one does, and no more of the kind.
     begun, _, rest = first.partition(_BETWEEN)
     found = _stamps(begun)

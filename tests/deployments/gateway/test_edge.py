@@ -43,6 +43,25 @@ async def test_an_exception_within_the_response_adds_nothing_to_it() -> None:
     assert [message["type"] for message in await sent_by([begun])] == ["http.response.start"]
 
 
+async def test_what_sends_is_let_go() -> None:
+    """It knows the scope, and the two would keep each other."""
+    scope: Scope = {"type": "http", "headers": []}
+    seen: list[Send] = []
+
+    async def app(scope: Scope, _: Receive, __: Send) -> None:
+        seen.append(scope["state"]["send"])
+
+    async def never() -> Message:
+        raise AssertionError
+
+    async def send(_: Message) -> None:
+        raise AssertionError
+
+    await Edge(app)(scope, never, send)
+    assert seen == [send]
+    assert "send" not in scope["state"]
+
+
 async def test_other_connections_pass_through() -> None:
     """Lifespan events are the application's own affair."""
     with pytest.raises(RuntimeError, match="boom"):

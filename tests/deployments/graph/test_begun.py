@@ -33,6 +33,10 @@ class Source:
             self.closed = True
 
 
+async def _ended(frames: Begun) -> bool:
+    return await anext(frames, None) is None
+
+
 async def test_all_frames_come_and_then_no_more() -> None:
     """It is begun once, by whoever asks for the first."""
     source = Source()
@@ -70,4 +74,16 @@ async def test_who_is_refused_is_refused_once() -> None:
     frames = Begun(refuse)
     with pytest.raises(Declined):
         await anext(frames)
+    assert [frame async for frame in frames] == []
+
+
+async def test_one_that_is_closed_while_it_begins_leaves_nothing_open() -> None:
+    """Whoever closes may be another than whoever waits for the first frame."""
+    source = Source()
+    frames = Begun(source.begin)
+    first = asyncio.ensure_future(_ended(frames))
+    await asyncio.sleep(0)
+    assert source.asked
+    await frames.aclose()
+    assert await first
     assert [frame async for frame in frames] == []

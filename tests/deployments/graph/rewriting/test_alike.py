@@ -211,3 +211,23 @@ def test_events_that_are_alike_are_not_parsed(endpoint: Endpoint) -> None:
         rest = [answer.frame(Frame(data=events[1])), answer.frame(Frame(data=b"".join(events[2:])))]
     last = answer.end()
     assert "".join(frame.text for frame in (first, *rest, last) if frame is not None) == "tobeornot"
+
+
+def test_what_tells_of_each_token_is_never_taken_for_another() -> None:
+    """Several of them are not one: each has its own entry beside the text."""
+    told = chat("7", choice={"logprobs": {"content": [{"token": "7", "logprob": 0.0}]}})
+    event = b"data: " + msgspec.json.encode(told) + b"\n\n"
+    surface = SURFACES["chat"]
+    value = msgspec.json.decode(content_of(event))
+    (piece,) = surface.pieces(value)
+    assert alike(event, value, piece) is None
+
+
+@pytest.mark.parametrize("depth", range(960, 1000, 3))
+def test_an_event_too_deep_to_render_is_read_as_any_other(depth: int) -> None:
+    """Looking for what is like it fails nothing that would have passed."""
+    deep = "[" * depth + "]" * depth
+    event = f'data: {{"id":"c","x":{deep},"choices":[{{"index":0,"delta":{{"content":"hi."}}}}]}}\n\n'.encode()
+    with patch("deployments.graph.rewriting.alike.alike", return_value=None):
+        plainly = through([Frame(data=event)], "chat")
+    assert through([Frame(data=event)], "chat") == plainly

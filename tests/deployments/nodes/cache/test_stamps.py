@@ -60,6 +60,7 @@ CALL = rb'"tool_calls":[{"id":"call_1"}]'
 SAID = rb"\"id\":\"chatcmpl-r1\""
 FIRST = [
     b'{"id":"chatcmpl-r1","created":17,"choices":[{"message":{"content":"' + SAID + b'",' + CALL + b"}}]}",
+    b'{"id":"chatcmpl-r1","created":17,\n\n"choices":[{"message":{"content":"' + SAID + b'",' + CALL + b"}}]}",
     b'data: {"choices":[{"delta":{' + CALL + b'}}],"created": 17,"id": "chatcmpl-r1"}' + b"\n\n",
     b": comment\n\ndata: not json\n\ndata: [1]\n\n" + b'data: {"id":"chatcmpl-r1","created":17}' + b"\n\n",
 ]
