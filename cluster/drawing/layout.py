@@ -28,11 +28,16 @@ MOST_LINES = 3  # of one option or fact
 ROUNDS = 24
 
 
-def lay_out(diagram: Diagram) -> Layout:
-    """Place everything; no two boxes or labels overlap, and no arrow runs over one that is not its own."""
+def lay_out(diagram: Diagram, figures: str = "") -> Layout:
+    """Place everything; no two boxes or labels overlap, and no arrow runs over one that is not its own.
+
+    With *figures* every arrow's label has a last line as wide as that, for what is written there later.
+    """
     chains = chained(diagram)
     sorted_ = columns(chains.diagram)
     texts = {key: tuple(wrapped(item.label, SMALL, WIDEST_LABEL)) for key, item in sorted_.items.items()}
+    if figures:
+        texts.update({way[1]: (*texts[way[1]], figures) for _, way in sorted_.ways})
     sizes = {key: _size(item, chains, texts[key]) for key, item in sorted_.items.items()}
     lefts, widths = _columns(sorted_, sizes)
     tops = _rows(sorted_, {key: high for key, (_, high) in sizes.items()}, _doors(sorted_, sizes, chains))
