@@ -15,6 +15,7 @@ from deployments.gateway.admin_settings import AdminSettings
 from deployments.telemetry.logs import event
 
 _CLOSE_S = 5.0
+_STREAMS_S = 2
 # Whoever has the port may let go of it: the gateway before this one, which ends with its requests.
 AGAIN_S = 5.0
 
@@ -67,7 +68,13 @@ class AdminServer:
         while True:
             if listener is not None:
                 server = self._server = _Server(
-                    uvicorn.Config(self._app, log_config=None, lifespan="off", access_log=False)
+                    uvicorn.Config(
+                        self._app,
+                        log_config=None,
+                        lifespan="off",
+                        access_log=False,
+                        timeout_graceful_shutdown=_STREAMS_S,  # who watches would never leave
+                    )
                 )
                 try:
                     await server.serve(sockets=[listener])

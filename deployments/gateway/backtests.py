@@ -33,7 +33,7 @@ class _Report(msgspec.Struct):
 
 
 def newest(folder: str | None) -> dict[str, Any]:
-    """Return the ``report`` that was written last, None where there is none, and the ``fault`` of one that is no report.
+    """Return the ``report`` that was written last, None where there is none, and the ``fault`` of one that is none.
 
     Reads files.
     """

@@ -74,7 +74,7 @@ class Watching:
     async def _count(self) -> None:
         async with asyncio.timeout(WITHIN_S):
             samples = await self._gateway.exposition.samples(NAMES)
-        self._window.add(self._gateway.clock(), read(samples))
+        self._window.add(self._gateway.clock(), read(samples, self._gateway.name))
 
     async def _status(self) -> tuple[Mapping[str, Any] | None, str]:
         try:

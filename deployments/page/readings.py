@@ -47,9 +47,14 @@ class Counts:
 Reading = Mapping[str, Mapping[Edge, Counts]]
 
 
-def read(samples: Iterable[Told]) -> Reading:
-    """Return the counts by gateway and edge; requests as they come in are edges from the clients."""
+def read(samples: Iterable[Told], own: str = "") -> Reading:
+    """Return the counts by gateway and edge; requests as they come in are edges from the clients.
+
+    The gateway *own* is known to have counted, if only nothing.
+    """
     found: dict[str, dict[Edge, Counts]] = defaultdict(lambda: defaultdict(Counts))
+    if own:
+        found[own].clear()
     for sample in samples:
         labels = sample.labels
         edges = found[labels.get("gateway", "")]

@@ -6,12 +6,14 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
+from deployments.errors import by_code
 from deployments.page.readings import Counts, Edge, Reading
 
 WINDOW_S = 15.0
-FINE = frozenset({"ok", "cancelled", "client_closed", "client_stalled"})
+_FINE = frozenset({"ok", "cancelled"})
 _P50, _P95 = 0.5, 0.95
 
 
@@ -79,7 +81,7 @@ def _grow(into: Counts, now: Counts, before: Counts) -> None:
 
 def _told(edge: Edge, grown: Counts, total: float, span_s: float) -> dict[str, Any]:
     whole = sum(grown.outcomes.values())
-    failed = {code: round(count) for code, count in sorted(grown.outcomes.items()) if code not in FINE and count}
+    failed = {code: round(count) for code, count in sorted(grown.outcomes.items()) if count and _is_fault(code)}
     latencies = grown.answers if quantile(grown.answers, _P50) is not None else grown.calls
     return {
         "node": edge[0],
@@ -91,6 +93,14 @@ def _told(edge: Edge, grown: Counts, total: float, span_s: float) -> dict[str, A
         "p95_s": rounded(quantile(latencies, _P95)),
         "total": round(total),
     }
+
+
+def _is_fault(outcome: str) -> bool:
+    """Say whether an operator should look: at failures and at what there was no room for, not at clients' mistakes."""
+    if outcome in _FINE or outcome.startswith("client_"):
+        return False
+    status = by_code(outcome).status
+    return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
 
 
 def rounded(value: float | None, digits: int = 4) -> float | None:

@@ -130,13 +130,13 @@ export class Graph {
     const busy = told && told.rate > 0;
     mark(edge.group, "data-level", level(told));
     edge.group.style.setProperty("--heavy", busy ? Math.min(5, 1.3 + Math.log10(1 + told.rate) * 1.6).toFixed(2) : "1.3");
-    const parts = busy ? [rate(told.rate), told.p95_s === null ? null : seconds(told.p95_s), told.error_share ? `${share(told.error_share, 0)} ✕` : null] : [told?.total ? rate(0) : ""];
+    const parts = busy ? [rate(told.rate), told.p95_s === null ? null : seconds(told.p95_s), told.error_share ? `${share(told.error_share, 0)} ✕` : null] : [told?.total ? rate(0) : NOTHING];
     const line = parts.filter((part) => part !== null).join(" · ");
     for (const figures of edge.figures) {
       write(figures, line);
       mark(figures.parentNode, "data-level", level(told));
     }
-    mark(edge.group, "aria-label", `${named(edge.node)} → ${named(edge.target)}${line ? `: ${line}` : ""}`);
+    mark(edge.group, "aria-label", `${named(edge.node)} → ${named(edge.target)}${line !== NOTHING ? `: ${line}` : ""}`);
   }
 
   count(pool) {
@@ -149,7 +149,7 @@ export class Graph {
 
   table(edges) {
     list(find("edges"), edges, (one) => key(one.node, one.target), () => el("tr"), (row, one) =>
-      cells(row, [named(one.node), one.target, [rate(one.rate)], [seconds(one.p50_s)], [seconds(one.p95_s)], [one.error_share ? share(one.error_share) : "0"], [number(one.total)]]));
+      cells(row, [named(one.node), one.target || NOTHING, [rate(one.rate)], [seconds(one.p50_s)], [seconds(one.p95_s)], [one.error_share ? share(one.error_share) : "0"], [number(one.total)]]));
   }
 
   // Say in words what is known of whatever was chosen.
@@ -160,7 +160,6 @@ export class Graph {
     if (!item) return;
     const parts = item.isBox ? this.aboutBox(item) : about(item.told);
     const name = item.isBox ? named(item.name) : `${named(item.node)} → ${named(item.target)}`;
-    list(place, [{ name }, ...parts], (_, at) => at, () => el("span"), () => {});
     place.replaceChildren(el("strong", {}, name), ...parts.map((part) => el("span", {}, part)));
   }
 

@@ -61,10 +61,10 @@ export class Playground {
     const path = (told("path") ?? "").split(">").filter(Boolean).map(decoded);
     this.way(path);
     if (!response.ok) throw new Error(await refusal(response));
-    const facts = new Map([[t("answered-by"), decoded(told("model") ?? "")], [t("replica"), decoded(told("replica") ?? "")]]);
-    facts.set(t("in-engine"), told("engine-ttft-ms") ? seconds(told("engine-ttft-ms") / 1000) : null);
-    facts.set(t("outside-engine"), told("framework-ttft-ms") ? seconds(told("framework-ttft-ms") / 1000) : null);
-    facts.set(t("request-id"), response.headers.get("x-request-id"));
+    const facts = new Map([["answered-by", decoded(told("model") ?? "")], ["replica", decoded(told("replica") ?? "")]]);
+    facts.set("in-engine", told("engine-ttft-ms") ? seconds(told("engine-ttft-ms") / 1000) : null);
+    facts.set("outside-engine", told("framework-ttft-ms") ? seconds(told("framework-ttft-ms") / 1000) : null);
+    facts.set("request-id", response.headers.get("x-request-id"));
     await this.read(response.body, facts, began);
   }
 
@@ -82,7 +82,7 @@ export class Playground {
         answer.scrollTop = answer.scrollHeight;
       }
       if (told.usage) this.usage(facts, told.usage, first, began);
-      else if (first !== null && !facts.has(t("first-token"))) facts.set(t("first-token"), seconds((first - began) / 1000));
+      else if (first !== null && !facts.has("first-token")) facts.set("first-token", seconds((first - began) / 1000));
       this.facts(facts);
     }
     answer.dataset.level = "ok";
@@ -90,13 +90,13 @@ export class Playground {
 
   usage(facts, usage, first, began) {
     const since = (performance.now() - (first ?? began)) / 1000;
-    facts.set(t("tokens"), `${number(usage.prompt_tokens)} → ${number(usage.completion_tokens)}`);
-    if (first !== null && since > 0 && usage.completion_tokens > 1) facts.set(t("speed"), `${number((usage.completion_tokens - 1) / since, 1)}/s`);
+    facts.set("tokens", `${number(usage.prompt_tokens)} → ${number(usage.completion_tokens)}`);
+    if (first !== null && since > 0 && usage.completion_tokens > 1) facts.set("speed", `${number((usage.completion_tokens - 1) / since, 1)}/s`);
   }
 
   facts(facts) {
     const known = [...facts].filter(([, value]) => value);
-    find("facts").replaceChildren(...known.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+    find("facts").replaceChildren(...known.map(([name, value]) => el("div", {}, el("dt", { "data-t": name }, t(name)), el("dd", {}, value))));
   }
 
   way(path) {

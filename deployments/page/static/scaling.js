@@ -41,7 +41,7 @@ export class Scaling {
       button.addEventListener("click", () => this.tell(action, one.id, buttons, refused));
       return button;
     });
-    const text = el("div", { class: "told" }, el("strong", { class: "what", id: `proposal-${one.id}` }), el("span", { class: "reason" }), el("span", { class: "left" }), refused);
+    const text = el("div", { class: "told" }, el("strong", { class: "what", id: `proposal-${one.id}` }), el("span", { class: "reason" }), el("span", { class: "left", "aria-live": "off" }), refused);
     return el("article", { class: "proposal" }, text, el("div", { class: "row" }, ...buttons));
   }
 
