@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from tests.chromium import chromium, picture
 from tests.integration.cluster import free_port
-from tests.serving import Serving, serving
+from tests.serving import TERCET, Serving, serving
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
@@ -35,16 +36,20 @@ def pool(base_ms: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def document(admin_port: int) -> dict[str, Any]:
+def document(admin_port: int, most: int = 2, **autoscale: Any) -> dict[str, Any]:
     return {
-        "models": {"dense": pool(40, replicas={"min": 1, "max": 2}), "distilled": pool(4, family="distilled")},
+        "models": {
+            "dense": pool(40, replicas={"min": 1, "max": most}),
+            "distilled": pool(4, family="distilled", stands_in_for=["dense"]),
+        },
         "graph": {
             "auto": {"switch": [{"when": {"complexity": {"below": 0.35}}, "to": "distilled"}, {"to": "careful"}]},
-            "careful": {"fallback": ["dense", "distilled"]},
+            "careful": {"fallback": ["spared", "distilled"]},
+            "spared": {"brown-out": "dense"},
         },
         "default": "auto",
         "gateway": {"admin": {"port": admin_port, "token_env": "TERCET_ADMIN_TOKEN"}},
-        "autoscale": {"policy": "queue", "mode": "approve"},
+        "autoscale": {"policy": "queue", "mode": "approve", **autoscale},
         "objectives": {"goals": {"answered": {"share": "99.5%"}, "quick": {"share": "95%", "first_token": "1s"}}},
     }
 
@@ -81,7 +86,13 @@ class Watched:
     """A run, where its operators look, and a browser."""
 
     def __init__(self, one: Serving, port: int, browser: Any) -> None:
-        self.one, self.url, self._browser = one, f"http://127.0.0.1:{port}/ui", browser
+        self.one, self.port, self.url, self._browser = one, port, f"http://127.0.0.1:{port}/ui", browser
+
+    def apply(self, config: dict[str, Any]) -> None:
+        """Change the run to *config*."""
+        self.one.file.write_text(yaml.safe_dump(config))
+        command = [TERCET, "apply", str(self.one.file), "--port", str(self.one.port), "--wait", "60"]
+        subprocess.run(command, capture_output=True, timeout=120, check=True)
 
     def open(self, *, width: int = 1280, height: int = 900, **more: Any) -> Any:
         """Return a page of somebody who has just come."""
@@ -131,8 +142,8 @@ def test_traffic_shows_on_the_graph(watched: Watched) -> None:
     """On the edges that it goes over, with its latency; and nothing that the policy of the page forbids."""
     page = watched.signed_in(color_scheme="light")
     with Crowd(watched.one.url, 3, "auto", CODE):
-        page.wait_for_selector('.edge[data-level=ok][aria-label^="careful → dense:"]')
-        label = page.get_attribute('.edge[aria-label^="careful → dense"]', "aria-label")
+        page.wait_for_selector('.edge[data-level=ok][aria-label^="spared → dense:"]')
+        label = page.get_attribute('.edge[aria-label^="careful → spared"]', "aria-label")
         assert "/s" in label
         page.wait_for_function("document.querySelector('#edges').rows.length >= 3", polling=200)
         picture(page, "graph")
@@ -148,9 +159,9 @@ def test_a_request_of_the_page_streams_and_shows_its_way(watched: Watched) -> No
     page.fill("#ask-prompt", "Tell me something")
     page.click("#ask button[type=submit]")
     page.wait_for_selector("#answer[data-level=ok]")
-    assert page.locator("#path li").all_inner_texts() == ["careful", "dense"]
+    assert page.locator("#path li").all_inner_texts() == ["careful", "spared", "dense"]
     assert len(page.inner_text("#answer")) > 20
-    assert page.locator(".node.on-path").count() == 2
+    assert page.locator(".node.on-path").count() == 3
     picture(page, "playground", full_page=True)
 
 
@@ -179,7 +190,7 @@ def test_it_speaks_chinese_and_remembers(watched: Watched) -> None:
     page.select_option("#language", "zh")
     page.wait_for_function("document.querySelector('#graph-name').textContent === '路由图'")
     assert page.evaluate("document.documentElement.lang") == "zh"
-    assert "客户端" in page.inner_text("#drawing .client")
+    assert "客户端" in page.text_content("#drawing .client")
     picture(page, "chinese-dark", full_page=True)
     page.reload()
     page.wait_for_selector("#state[data-level=ok]")
@@ -206,12 +217,13 @@ def test_dark_is_what_the_system_says_unless_somebody_chose(watched: Watched) ->
 def test_everything_is_reached_by_the_keyboard(watched: Watched) -> None:
     """One stop for the whole graph, whose parts the arrows go through; what has the focus can be seen."""
     page = watched.signed_in()
-    page.evaluate("document.activeElement.blur()")
-    reached = []
+    page.reload()
+    page.wait_for_selector(".pool .replica[data-stage=ready]")
+    reached: list[str] = []
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('class') || ''"))
-        if reached[-1] == "ask-stop" or "ask-prompt" in reached:
+        if reached[-1] == "ask-prompt":
             break
     assert {"language", "theme", "sign-out", "ask-node", "ask-prompt"} <= set(reached), reached
     assert sum(one.startswith(("node", "edge")) for one in reached) == 1, reached
@@ -236,8 +248,23 @@ def test_a_phone_is_wide_enough(watched: Watched, language: str) -> None:
     cut = page.evaluate(
         """() => [...document.querySelectorAll('button, select, h2, h3, .tile b')]
         .filter((node) => node.offsetParent && !node.closest('.scrolls, .graph-frame, nav'))
-        .filter((node) => { const at = node.getBoundingClientRect(); return at.right > innerWidth + 1 || at.left < -1; })
-        .map((node) => node.textContent)"""
+        .map((node) => [node.textContent, node.getBoundingClientRect()])
+        .filter(([, at]) => at.right > innerWidth + 1 || at.left < -1)
+        .map(([text]) => text)"""
     )
     assert cut == []
     picture(page, f"phone-{language}", full_page=True)
+
+
+def test_a_brown_out_is_seen_while_it_lasts(watched: Watched) -> None:
+    """In a run that now acts by itself, which the page that is open is told of."""
+    page = watched.signed_in(color_scheme="dark")
+    spent = {"daily_share": "100%"}
+    watched.apply(document(watched.port, most=3, mode="active", brown_out=spent))
+    dense = page.locator('.pool[aria-label="dense"]')
+    dense.locator(".size", has_text="1 to 3").wait_for()
+    with Crowd(watched.one.url, 12, "careful", CODE):
+        dense.locator(".badge", has_text="brown-out").wait_for()
+        page.wait_for_selector('.edge[data-level=ok][aria-label^="spared → distilled:"]')
+        picture(page, "brown-out-dark", full_page=True)
+    assert page.faults == []

@@ -112,6 +112,7 @@ find("sign-in").addEventListener("submit", (event) => {
   find("token").value = "";
   write(find("refused"), "");
   begin();
+  find("main").focus();
 });
 find("sign-out").addEventListener("click", () => leave());
 find("language").addEventListener("change", (event) => language(event.target.value));
