@@ -28,8 +28,8 @@ def pool(base_ms: int, **more: Any) -> dict[str, Any]:
         "family": "dense",
         "source": "synthetic",
         "runtime": "synthetic",
-        "synthetic": {"slots": 2, "step": {"base_ms": base_ms}, "start_up": "6s"},
-        "slo": {"ttft_p95": "300ms"},
+        "synthetic": {"slots": 4, "step": {"base_ms": base_ms}, "start_up": "6s"},
+        "slo": {"ttft_p95": "2s"},
         "cost_per_hour": 2.0,
         "max_waiting": 200,
         **more,
@@ -145,7 +145,7 @@ def test_traffic_shows_on_the_graph(watched: Watched) -> None:
         page.wait_for_selector('.edge[data-level=ok][aria-label^="spared → dense:"]')
         label = page.get_attribute('.edge[aria-label^="careful → spared"]', "aria-label")
         assert "/s" in label
-        page.wait_for_function("document.querySelector('#edges').rows.length >= 3", polling=200)
+        page.locator("#edges tr").nth(2).wait_for(state="attached")
         picture(page, "graph")
     idle = page.get_attribute('.edge[aria-label^="careful → distilled"]', "data-level")
     assert idle == "idle"
@@ -188,7 +188,7 @@ def test_it_speaks_chinese_and_remembers(watched: Watched) -> None:
     """Everywhere, what is drawn included."""
     page = watched.signed_in(color_scheme="dark")
     page.select_option("#language", "zh")
-    page.wait_for_function("document.querySelector('#graph-name').textContent === '路由图'")
+    page.locator("#graph-name", has_text="路由图").wait_for()
     assert page.evaluate("document.documentElement.lang") == "zh"
     assert "客户端" in page.text_content("#drawing .client")
     picture(page, "chinese-dark", full_page=True)
@@ -263,7 +263,8 @@ def test_a_brown_out_is_seen_while_it_lasts(watched: Watched) -> None:
     watched.apply(document(watched.port, most=3, mode="active", brown_out=spent))
     dense = page.locator('.pool[aria-label="dense"]')
     dense.locator(".size", has_text="1 to 3").wait_for()
-    with Crowd(watched.one.url, 12, "careful", CODE):
+    # What a pool can spare is known once it has answered something.
+    with Crowd(watched.one.url, 2, "distilled", "hi"), Crowd(watched.one.url, 24, "careful", CODE):
         dense.locator(".badge", has_text="brown-out").wait_for()
         page.wait_for_selector('.edge[data-level=ok][aria-label^="spared → distilled:"]')
         picture(page, "brown-out-dark", full_page=True)

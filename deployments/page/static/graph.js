@@ -20,6 +20,10 @@ export class Graph {
     this.size = [0, 0];
     this.frame = find("drawing");
     this.frame.addEventListener("keydown", (event) => this.move(event));
+    find("fit").addEventListener("click", ({ target }) => {
+      mark(target, "aria-pressed", target.getAttribute("aria-pressed") !== "true");
+      this.fit();
+    });
     new ResizeObserver(() => this.fit()).observe(this.frame.parentElement);
   }
 
@@ -47,8 +51,9 @@ export class Graph {
 
   fit() {
     if (!this.sheet) return;
-    const room = this.frame.parentElement.clientWidth;
-    const scale = Math.max(LEAST_SCALE, Math.min(1, room / this.size[0]));
+    const whole = Math.min(1, this.frame.parentElement.clientWidth / this.size[0]);
+    find("fit").hidden = whole >= LEAST_SCALE;
+    const scale = find("fit").getAttribute("aria-pressed") === "true" ? whole : Math.max(LEAST_SCALE, whole);
     this.sheet.setAttribute("width", Math.floor(this.size[0] * scale));
     this.sheet.setAttribute("height", Math.floor(this.size[1] * scale));
   }
