@@ -34,6 +34,7 @@ from deployments.gateway.admin_server import AdminServer
 from deployments.gateway.app import build_admin_app, build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.settings import GatewaySettings
+from deployments.gateway.watching import page_feed
 from deployments.pool import accounting
 from deployments.pool.adapter_orders import AdapterOrders
 from deployments.pool.failover import Failover
@@ -135,10 +136,10 @@ class GatewayReplica:
             AdapterOrders(CONTROLLER),
             ScalingOrders(CONTROLLER),
             ForgettingOrders(CONTROLLER),
-            Overseeing(CONTROLLER),
+            page_feed(gateway, Overseeing(CONTROLLER)),
         )
         self._gateway, self._front.app = gateway, build_app(gateway, *orders, keys=True)
-        self._operators = AdminServer(build_admin_app(gateway, *orders))
+        self._operators = AdminServer(build_admin_app(gateway, *orders), leave=orders[-1].end)
         await self._operators.follow(settings.admin)
         self._heartbeat = Heartbeat(
             CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._take

@@ -38,4 +38,6 @@ def chromium() -> Iterator[Any]:
 def picture(page: Any, name: str, **more: Any) -> None:
     """Keep what the page looks like now."""
     PICTURES.mkdir(parents=True, exist_ok=True)
+    if more.get("full_page"):  # what sticks to the top of the window would stand in the middle
+        page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=str(PICTURES / f"{name}.png"), **more)

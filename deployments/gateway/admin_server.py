@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -15,7 +15,6 @@ from deployments.gateway.admin_settings import AdminSettings
 from deployments.telemetry.logs import event
 
 _CLOSE_S = 5.0
-_STREAMS_S = 2
 # Whoever has the port may let go of it: the gateway before this one, which ends with its requests.
 AGAIN_S = 5.0
 
@@ -28,14 +27,19 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _nothing() -> None:
+    """Have nothing to end."""
+
+
 class AdminServer:
     """Serves *app* where the settings say; every gateway of a machine listens there, and one of them is asked.
 
-    A port that somebody else has is told in the log, and is tried again every *again_s* seconds.
+    A port that somebody else has is told in the log, and is tried again every *again_s* seconds. *leave* is called
+    before the port closes, to end what would go on for ever.
     """
 
-    def __init__(self, app: ASGIApp, *, again_s: float = AGAIN_S) -> None:
-        self._app, self._again_s = app, again_s
+    def __init__(self, app: ASGIApp, *, again_s: float = AGAIN_S, leave: Callable[[], None] = _nothing) -> None:
+        self._app, self._again_s, self._leave = app, again_s, leave
         self._address: tuple[str, int] | None = None
         self._server: _Server | None = None
         self._fault = ""
@@ -58,6 +62,7 @@ class AdminServer:
         self._address = self._server = self._serving = None
         if serving is None:
             return
+        self._leave()
         if server is not None:
             server.should_exit = True
             await asyncio.wait([serving], timeout=_CLOSE_S)
@@ -73,7 +78,6 @@ class AdminServer:
                         log_config=None,
                         lifespan="off",
                         access_log=False,
-                        timeout_graceful_shutdown=_STREAMS_S,  # who watches would never leave
                     )
                 )
                 try:

@@ -20,7 +20,6 @@ from deployments.gateway.gateway import Gateway
 from deployments.gateway.guarded import admitted, guarded
 from deployments.gateway.operator import HOLDER, check_port
 from deployments.gateway.page_files import INDEX, sent
-from deployments.gateway.watching import Overseer, Watching
 from deployments.gateway.wire_errors import error_response
 from deployments.page.feed import Feed
 
@@ -32,9 +31,8 @@ _CREDENTIALS = (b"authorization", b"x-api-key", KEY_HEADER.encode())
 Handler = Callable[[HttpRequest], Awaitable[ASGIApp]]
 
 
-def page_routes(gateway: Gateway, overseer: Overseer, feed: Feed | None = None) -> list[Route]:
+def page_routes(gateway: Gateway, feed: Feed) -> list[Route]:
     """Return the routes. The page itself holds nothing secret; what it shows and does takes the token."""
-    feed = feed or Feed(Watching(gateway, overseer).snapshot)
     chat = endpoint(gateway, "chat")
 
     async def file(http: HttpRequest) -> ASGIApp:

@@ -13,6 +13,7 @@ from deployments.cost.book import Entry
 from deployments.cost.lines import HOUR_S
 from deployments.errors import ServingError
 from deployments.gateway.gateway import Gateway
+from deployments.page.feed import Feed
 from deployments.page.readings import NAMES, read
 from deployments.page.snapshot import cost_table, snapshot
 from deployments.page.traffic import Window
@@ -29,6 +30,11 @@ class Overseer(Protocol):
     async def status(self) -> Mapping[str, Any]: ...
 
     async def costs(self, since_hour: int, until_hour: int) -> list[Entry]: ...
+
+
+def page_feed(gateway: Gateway, overseer: Overseer) -> Feed:
+    """Return what pages watch, one for all ports of a gateway."""
+    return Feed(Watching(gateway, overseer).snapshot)
 
 
 class Watching:
@@ -59,22 +65,22 @@ class Watching:
             "since_s": gateway.started_at_s,
             "settings": gateway.live.fingerprint,
         }
-        return msgspec.json.encode(
-            snapshot(
-                gateway.utc_now().timestamp(),
-                gateway=told,
-                edges=self._window.traffic(),
-                status=status,
-                view=gateway.view(),
-                costs=self._costs,
-                fault=fault,
+        at_s, view, costs = gateway.utc_now().timestamp(), gateway.view(), self._costs
+
+        def put_together() -> bytes:
+            edges = self._window.traffic()
+            return msgspec.json.encode(
+                snapshot(at_s, gateway=told, edges=edges, status=status, view=view, costs=costs, fault=fault)
             )
-        )
+
+        # Some milliseconds that requests need not wait for.
+        return await asyncio.to_thread(put_together)
 
     async def _count(self) -> None:
         async with asyncio.timeout(WITHIN_S):
             samples = await self._gateway.exposition.samples(NAMES)
-        self._window.add(self._gateway.clock(), read(samples, self._gateway.name))
+        reading = await asyncio.to_thread(read, samples, self._gateway.name)
+        self._window.add(self._gateway.clock(), reading)
 
     async def _status(self) -> tuple[Mapping[str, Any] | None, str]:
         try:

@@ -23,7 +23,7 @@ class Feed:
         self, make: Callable[[], Awaitable[bytes]], *, every_s: float = EVERY_S, most: int = MOST_LISTENERS
     ) -> None:
         self._make, self._every_s, self._most = make, every_s, most
-        self._listeners = 0
+        self._listeners = self._endings = 0
         self._number, self._value = 0, b""
         self._news = asyncio.Event()
         self._making: asyncio.Task[None] | None = None
@@ -44,23 +44,28 @@ class Feed:
         self._listeners += 1
         try:
             self._begin()
-            seen = 0
+            seen, endings = 0, self._endings
             while True:
-                if not await self._newer(seen, heartbeat_s):
-                    yield b""
-                    continue
+                newer = await self._newer(seen, endings, heartbeat_s)
+                if self._endings != endings:
+                    return
                 seen = self._number
-                yield self._value
+                yield self._value if newer else b""
         finally:
             self._listeners -= 1
             if not self._listeners and self._making is not None:
                 self._making.cancel()
                 self._making = None
 
-    async def _newer(self, seen: int, within_s: float) -> bool:
+    def end(self) -> None:
+        """Have all who watch stop; others may begin."""
+        self._endings += 1
+        self._tell()
+
+    async def _newer(self, seen: int, endings: int, within_s: float) -> bool:
         try:
             async with asyncio.timeout(within_s):
-                while self._number == seen:
+                while self._number == seen and self._endings == endings:
                     await self._news.wait()
         except TimeoutError:
             return False
@@ -75,6 +80,9 @@ class Feed:
         while True:
             value = await self._make()
             self._number, self._value = self._number + 1, value
-            news, self._news = self._news, asyncio.Event()
-            news.set()
+            self._tell()
             await asyncio.sleep(self._every_s)
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()

@@ -65,7 +65,7 @@ export function bar(share, level) {
 }
 
 export function setBar(node, share, level) {
-  node.firstChild.style.width = `${Math.max(0, Math.min(1, share ?? 0)) * 100}%`;
+  node.firstChild.style.width = `${Math.max(level === "bad" ? 0.015 : 0, Math.min(1, share ?? 0)) * 100}%`;
   mark(node, "data-level", level);
   return node;
 }

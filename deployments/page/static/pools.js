@@ -20,7 +20,7 @@ function make(pool) {
   const node = el(
     "article", { class: "pool", "aria-label": pool.pool },
     el("header", {}, el("h3", {}, pool.pool), part("span", "size"), part("span", "badges")),
-    part("ol", "stages"), part("ul", "replicas"), part("div", "start"), part("dl", "figures"), part("p", "why"),
+    part("ol", "stages"), part("ul", "replicas"), part("div", "start"), part("dl", "figures"),
   );
   node.querySelector(".start").append(el("span", { class: "start-text" }), el("span", { class: "bar" }, el("i")), el("span", { class: "split" }));
   return node;
@@ -41,8 +41,6 @@ function update(node, pool, now) {
   list(node.querySelector(".replicas"), pool.replicas, (one) => one.replica, replica, (one, told) => replicaNow(one, told, pool, now));
   start(node.querySelector(".start"), pool.start);
   figures(node.querySelector(".figures"), pool);
-  const decision = pool.decision;
-  write(node.querySelector(".why"), decision ? t("wants", { to: decision.to, reason: decision.reason }) : (pool.blind ?? []).join("; "));
 }
 
 function badges(place, pool, now) {

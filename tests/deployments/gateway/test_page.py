@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,10 +19,14 @@ import pytest
 
 from deployments.cost.book import Entry
 from deployments.errors import Rejected
+from deployments.gateway.admin_server import AdminServer
+from deployments.gateway.admin_settings import AdminSettings
 from deployments.gateway.app import build_admin_app, build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.page_files import page_files
-from tests.deployments.gateway.building import ask, gateway, listening_on
+from deployments.gateway.watching import page_feed
+from deployments.page.feed import MOST_LISTENERS
+from tests.deployments.gateway.building import ask, gateway, listening_on, until
 from tests.deployments.scripted import Scripted
 
 TOKEN = "correct-horse-battery-staple"
@@ -67,7 +73,7 @@ def made(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> Gateway:
 
 
 def client(served: Gateway, fleet: Fleet | None = None) -> httpx.AsyncClient:
-    app = build_app(served, overseer=fleet or Fleet())
+    app = build_app(served, feed=page_feed(served, fleet or Fleet()))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gateway")
 
 
@@ -75,7 +81,7 @@ def client(served: Gateway, fleet: Fleet | None = None) -> httpx.AsyncClient:
 async def watched(served: Gateway, fleet: Fleet) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
     """Watch over a real socket, which a stream without an end needs."""
     async with (
-        listening_on(build_app(served, overseer=fleet)) as calls,
+        listening_on(build_app(served, feed=page_feed(served, fleet))) as calls,
         calls.stream("GET", "/admin/live", headers=BEARER) as response,
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -150,7 +156,7 @@ def test_both_languages_say_the_same() -> None:
 async def test_it_is_not_where_the_admin_routes_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a port of operators it is there, and not at the gateway's own."""
     served = made(monkeypatch, admin={"token_env": "TERCET_TEST_TOKEN", "port": 9999})
-    inside = httpx.ASGITransport(app=build_admin_app(served, overseer=Fleet()))
+    inside = httpx.ASGITransport(app=build_admin_app(served, feed=page_feed(served, Fleet())))
     async with client(served) as calls, httpx.AsyncClient(transport=inside, base_url="http://admin") as operators:
         assert (await calls.get("/ui")).status_code == 403
         assert (await calls.get("/admin/live", headers=BEARER)).status_code == 403
@@ -218,7 +224,7 @@ async def test_where_keys_are_known_the_token_opens_no_model(monkeypatch: pytest
     store = {"sqlite": str(tmp_path / "keys.sqlite"), "timeout": 2}
     served = made(monkeypatch, access={"store": store}, tenants={"shop": {}})
     try:
-        transport = httpx.ASGITransport(app=build_app(served, overseer=Fleet(), keys=True))
+        transport = httpx.ASGITransport(app=build_app(served, feed=page_feed(served, Fleet()), keys=True))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as calls:
             key = (await calls.post("/admin/keys", json={"tenant": "shop"}, headers=BEARER)).json()["key"]
             without = await calls.post("/admin/play", json=ask(), headers=BEARER)
@@ -259,3 +265,34 @@ async def test_the_newest_backtest_is_shown(monkeypatch: pytest.MonkeyPatch, tmp
         ]
         (tmp_path / "newest.json").write_text("[1, 2]")
         assert "newest.json: is no report" in (await shown())["fault"]
+
+
+async def test_so_many_may_watch_and_whoever_leaves_makes_room(served: Gateway) -> None:
+    """One more is told so, before anything else."""
+    feed = page_feed(served, Fleet())
+    async with listening_on(build_app(served, feed=feed)) as calls:
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(MOST_LISTENERS):
+                await stack.enter_async_context(calls.stream("GET", "/admin/live", headers=BEARER))
+            await until(lambda: feed.listeners == MOST_LISTENERS)
+            refused = await calls.get("/admin/live", headers=BEARER)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (503, "rejected")
+        await until(lambda: feed.listeners == 0)
+
+
+async def test_the_port_closes_although_somebody_watches(served: Gateway) -> None:
+    """Within seconds, and the work that was done for them ends."""
+    feed = page_feed(served, Fleet())
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    operators = AdminServer(build_admin_app(served, feed=feed), leave=feed.end)
+    await operators.follow(AdminSettings(port=port))
+    async with (
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as calls,
+        calls.stream("GET", "/admin/live", headers=BEARER) as response,
+    ):
+        await anext(events(response))
+        assert feed.listeners == 1
+        async with asyncio.timeout(10):
+            await operators.close()
+            await until(lambda: feed.listeners == 0)

@@ -66,3 +66,20 @@ async def test_there_is_room_for_so_many() -> None:
         with pytest.raises(Rejected):
             await anext(feed.listen())
     feed.check_room()
+
+
+async def test_all_can_be_told_to_stop_and_others_begin() -> None:
+    """Whoever waits for the next value as well."""
+
+    async def slow() -> bytes:
+        await asyncio.sleep(0.01)
+        return b"x"
+
+    feed = Feed(slow, every_s=60)
+    async with aclosing(feed.listen()) as values:
+        await anext(values)
+        asyncio.get_running_loop().call_later(0.01, feed.end)
+        with pytest.raises(StopAsyncIteration):
+            await anext(values)
+    async with aclosing(feed.listen()) as values:
+        assert await anext(values) == b"x"
