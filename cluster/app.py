@@ -34,6 +34,7 @@ from deployments.gateway.admin_server import AdminServer
 from deployments.gateway.app import build_admin_app, build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.settings import GatewaySettings
+from deployments.gateway.watching import page_feed
 from deployments.pool import accounting
 from deployments.pool.adapter_orders import AdapterOrders
 from deployments.pool.failover import Failover
@@ -41,6 +42,7 @@ from deployments.pool.forgetting_orders import ForgettingOrders
 from deployments.pool.heartbeat import Heartbeat
 from deployments.pool.last_view import LastView
 from deployments.pool.links import Links
+from deployments.pool.overseeing import Overseeing
 from deployments.pool.replica import EngineReplica
 from deployments.pool.scaling_orders import ScalingOrders
 from deployments.pool.scraped import ScrapePoint
@@ -130,9 +132,14 @@ class GatewayReplica:
         transport.failover = Failover(allowed=gateway.fails_over, count=gateway.metrics.failover)
         await self._open_to_scrapes(gateway)
         gateway.traces.kept = self._links.keep
-        orders = AdapterOrders(CONTROLLER), ScalingOrders(CONTROLLER), ForgettingOrders(CONTROLLER)
+        orders = (
+            AdapterOrders(CONTROLLER),
+            ScalingOrders(CONTROLLER),
+            ForgettingOrders(CONTROLLER),
+            page_feed(gateway, Overseeing(CONTROLLER)),
+        )
         self._gateway, self._front.app = gateway, build_app(gateway, *orders, keys=True)
-        self._operators = AdminServer(build_admin_app(gateway, *orders))
+        self._operators = AdminServer(build_admin_app(gateway, *orders), leave=orders[-1].end)
         await self._operators.follow(settings.admin)
         self._heartbeat = Heartbeat(
             CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._take
@@ -153,6 +160,7 @@ class GatewayReplica:
             gateway=self._name, address=self._scraped.address, key=self._scraped.key
         )
         gateway.exposition.gather = Scraping(self._name, self._view.latest)
+        gateway.exposition.siblings = Scraping(self._name, self._view.latest, gateways=True)
 
     def _take(self, view: FleetView) -> None:
         """Keep the controller's word; called on the heartbeat's thread."""

@@ -93,7 +93,7 @@ def _gateway(old: GatewayPlan, new: GatewayPlan) -> Iterator[Change]:
         yield Change(what=f"gateway.replicas: {old.replicas} -> {new.replicas}", restarts=False)
     yield from _remotes(_remote_models(old), _remote_models(new))
     for key in sorted(old.settings.keys() | new.settings.keys()):
-        if key not in {"models", "currency"} and old.settings.get(key) != new.settings.get(key):
+        if key not in {"models", "currency", "drawing"} and old.settings.get(key) != new.settings.get(key):
             yield from _setting(key, old.settings.get(key), new.settings.get(key))
 
 

@@ -32,6 +32,7 @@ from cluster.checks.tenants import unruly
 from cluster.checks.work import mixed
 from cluster.config import Config, ModelSpec
 from cluster.document import load
+from cluster.drawing.handed import handed
 from cluster.model_version import version_of
 from cluster.parts import Parts, read
 from cluster.placement import bundles, strategy
@@ -217,6 +218,7 @@ def _gateway(config: Config, layout: Layout) -> GatewayPlan:
             "currency": config.cost.currency,
             "access": None if config.access is None else config.access.model_dump(mode="json", exclude_unset=True),
             "tenants": {name: one.model_dump(mode="json", exclude_unset=True) for name, one in config.tenants.items()},
+            "drawing": handed(config),
         },
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cluster.drawing.arrows import PORTS_APART, arrows
 from cluster.drawing.chains import Chained, chained
@@ -28,11 +29,16 @@ MOST_LINES = 3  # of one option or fact
 ROUNDS = 24
 
 
-def lay_out(diagram: Diagram) -> Layout:
-    """Place everything; no two boxes or labels overlap, and no arrow runs over one that is not its own."""
+def lay_out(diagram: Diagram, figures: str = "") -> Layout:
+    """Place everything; no two boxes or labels overlap, and no arrow runs over one that is not its own.
+
+    With *figures* every arrow's label has a last line as wide as that, for what is written there later.
+    """
     chains = chained(diagram)
     sorted_ = columns(chains.diagram)
     texts = {key: tuple(wrapped(item.label, SMALL, WIDEST_LABEL)) for key, item in sorted_.items.items()}
+    if figures:
+        texts.update({way[1]: (*texts[way[1]], figures) for _, way in sorted_.ways})
     sizes = {key: _size(item, chains, texts[key]) for key, item in sorted_.items.items()}
     lefts, widths = _columns(sorted_, sizes)
     tops = _rows(sorted_, {key: high for key, (_, high) in sizes.items()}, _doors(sorted_, sizes, chains))
@@ -56,7 +62,7 @@ def lay_out(diagram: Diagram) -> Layout:
         height=max(place.y + place.h for place in places.values()) + MARGIN,
         boxes=tuple(boxes.values()),
         arrows=(
-            *arrows(sorted_, places, texts, widths, _ends(chains, boxes)),
+            *(_from_its_own(placed, chains) for placed in arrows(sorted_, places, texts, widths, _ends(chains, boxes))),
             *(_link(link, boxes) for link in chains.links),
         ),
     )
@@ -119,6 +125,12 @@ def _ends(chains: Chained, boxes: Mapping[str, PlacedBox]) -> Mapping[str, tuple
         first: (boxes[chain[0].name].at.middle, boxes[chain[-1].name].at.middle)
         for first, chain in chains.boxes.items()
     }
+
+
+def _from_its_own(placed: PlacedArrow, chains: Chained) -> PlacedArrow:
+    """Return the arrow as that of the box it leaves: a chain is left at its last."""
+    start = chains.boxes[placed.arrow.start][-1].name
+    return replace(placed, arrow=replace(placed.arrow, start=start))
 
 
 def _link(link: Arrow, boxes: Mapping[str, PlacedBox]) -> PlacedArrow:

@@ -87,6 +87,7 @@ def _graph() -> tuple[Panel, ...]:
     return (
         pace(graph.EDGES, "node", "target", "outcome"),
         spread(graph.EDGE_FIRST_TOKEN, "node", "target", at=(0.95,)),
+        spread(graph.ANSWER_FIRST_TOKEN, "node", "target", at=(0.95,)),
         pace(graph.HIDDEN_TOKENS, "node"),
         level(graph.BREAKERS, "target", over="max"),
         pace(requests.FAILOVERS, "pool", "outcome"),

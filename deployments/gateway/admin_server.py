@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -27,14 +27,19 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _nothing() -> None:
+    """Have nothing to end."""
+
+
 class AdminServer:
     """Serves *app* where the settings say; every gateway of a machine listens there, and one of them is asked.
 
-    A port that somebody else has is told in the log, and is tried again every *again_s* seconds.
+    A port that somebody else has is told in the log, and is tried again every *again_s* seconds. *leave* is called
+    before the port closes, to end what would go on for ever.
     """
 
-    def __init__(self, app: ASGIApp, *, again_s: float = AGAIN_S) -> None:
-        self._app, self._again_s = app, again_s
+    def __init__(self, app: ASGIApp, *, again_s: float = AGAIN_S, leave: Callable[[], None] = _nothing) -> None:
+        self._app, self._again_s, self._leave = app, again_s, leave
         self._address: tuple[str, int] | None = None
         self._server: _Server | None = None
         self._fault = ""
@@ -57,6 +62,7 @@ class AdminServer:
         self._address = self._server = self._serving = None
         if serving is None:
             return
+        self._leave()
         if server is not None:
             server.should_exit = True
             await asyncio.wait([serving], timeout=_CLOSE_S)
@@ -67,7 +73,12 @@ class AdminServer:
         while True:
             if listener is not None:
                 server = self._server = _Server(
-                    uvicorn.Config(self._app, log_config=None, lifespan="off", access_log=False)
+                    uvicorn.Config(
+                        self._app,
+                        log_config=None,
+                        lifespan="off",
+                        access_log=False,
+                    )
                 )
                 try:
                     await server.serve(sockets=[listener])

@@ -21,7 +21,8 @@ class AdminSettings(Strict):
 
     The token itself is never part of a configuration: ``token_env`` names the environment variable and ``token_file``
     the file that a gateway finds it in. Where keys are known, one with the admin scope opens the routes as well.
-    Adapters are loaded only from inside the folders ``adapters_from``.
+    Adapters are loaded only from inside the folders ``adapters_from``, and the newest report in the folder
+    ``backtests``, as ``tercet backtest --json`` writes them, is shown to operators.
 
     With ``port`` the routes are on that port of every machine with a gateway, at ``host``, and not on the gateway's
     own. Without, they are on the gateway's where that is loopback, and nowhere else.
@@ -29,6 +30,7 @@ class AdminSettings(Strict):
 
     token_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")
     token_file: Annotated[str, AfterValidator(_absolute)] | None = None
+    backtests: Annotated[str, AfterValidator(_absolute)] | None = None
     adapters_from: tuple[Annotated[str, AfterValidator(_absolute)], ...] = ()
     host: str = Field(default="127.0.0.1", min_length=1, max_length=255)
     port: int | None = Field(default=None, ge=1, le=65535, strict=True)

@@ -24,9 +24,11 @@ from deployments.gateway.key_admin import key_routes
 from deployments.gateway.listing import listed
 from deployments.gateway.openapi import document
 from deployments.gateway.operator import is_operator, operator
+from deployments.gateway.page_admin import page_routes
 from deployments.gateway.scale_admin import ScalingAdmin, scale_routes
 from deployments.gateway.versions import versions
 from deployments.gateway.wire_errors import error_response
+from deployments.page.feed import Feed
 from deployments.telemetry.exposition import CONTENT_TYPES, form_of
 
 _NOT_READY = 503
@@ -37,11 +39,15 @@ def build_app(
     admin: AdapterAdmin | None = None,
     scaling: ScalingAdmin | None = None,
     forgetting: ForgettingAdmin | None = None,
+    feed: Feed | None = None,
     *,
     keys: bool = False,
 ) -> Starlette:
-    """Return the application that serves *gateway*, with the admin routes for which it is given something."""
-    operators = _admin(gateway, admin, scaling, forgetting, keys=keys)
+    """Return the application that serves *gateway*, with the admin routes for which it is given something.
+
+    *feed* is what the operator's page shows.
+    """
+    operators = _admin(gateway, admin, scaling, forgetting, feed, keys=keys)
     return _app([*routes(gateway), *_lookups(gateway), *_operations(gateway), *operators])
 
 
@@ -50,9 +56,10 @@ def build_admin_app(
     admin: AdapterAdmin | None = None,
     scaling: ScalingAdmin | None = None,
     forgetting: ForgettingAdmin | None = None,
+    feed: Feed | None = None,
 ) -> Starlette:
     """Return the application for the port of operators."""
-    app = _app([*_operations(gateway), *_admin(gateway, admin, scaling, forgetting, keys=True)])
+    app = _app([*_operations(gateway), *_admin(gateway, admin, scaling, forgetting, feed, keys=True)])
     app.state.for_operators = True
     return app
 
@@ -68,6 +75,7 @@ def _admin(
     admin: AdapterAdmin | None,
     scaling: ScalingAdmin | None,
     forgetting: ForgettingAdmin | None,
+    feed: Feed | None,
     *,
     keys: bool,
 ) -> list[Route]:
@@ -76,6 +84,7 @@ def _admin(
         *(admin_routes(gateway, admin) if admin is not None else ()),
         *(scale_routes(gateway, scaling) if scaling is not None else ()),
         *(cache_routes(gateway, forgetting) if forgetting is not None else ()),
+        *(page_routes(gateway, feed) if feed is not None else ()),
     ]
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from deployments.signals import FleetView, GatewayPlace
 from deployments.telemetry.cluster_scrape import Gather, alone, whole
@@ -14,12 +17,14 @@ from deployments.telemetry.metrics import Metrics
 class Exposition:
     """One gateway's part in it; ``place`` is where others fetch that, ``gather`` fetches theirs.
 
+    ``siblings`` fetches those of the other gateways alone.
     ``fleet`` returns the fleet controller's last word, None before the first.
     """
 
     def __init__(self, name: str, metrics: Metrics, fleet: Callable[[], FleetView | None]) -> None:
         self.place = GatewayPlace(gateway=name, address="")
         self.gather: Gather = alone
+        self.siblings: Gather = alone
         self._metrics, self._fleet = metrics, fleet
         self._labels = {"gateway": name}
         self._under_way: dict[tuple[Form, str], asyncio.Task[bytes]] = {}
@@ -39,6 +44,22 @@ class Exposition:
             task = self._under_way[key] = asyncio.create_task(self._fetched(form, node), name="exposition")
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)
+
+    async def samples(self, names: frozenset[str]) -> list[Sample]:
+        """Return the samples of these names that all gateways have, each with the label of its gateway."""
+        gathered = await self.siblings("text")
+        return await asyncio.to_thread(self._picked, names, gathered.parts)
+
+    def _picked(self, names: frozenset[str], parts: Iterable[list[Family]]) -> list[Sample]:
+        own = self._metrics.registry.restricted_registry(names).collect()
+        found = [one._replace(labels={**one.labels, **self._labels}) for metric in own for one in metric.samples]
+        beginnings = tuple(names)
+        for family in (family for part in parts for family in part):
+            if any(name.startswith(family.name) for name in beginnings):
+                text = (family.comments + family.lines).decode()
+                told = (one for metric in text_string_to_metric_families(text) for one in metric.samples)
+                found += [one for one in told if one.name in names]
+        return found
 
     async def _fetched(self, form: Form, node: str) -> bytes:
         here = not node or node == self.place.address.rpartition(":")[0]

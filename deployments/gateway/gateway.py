@@ -183,6 +183,10 @@ class Gateway:
         fault = self.live.door.fault if self.live.door is not None else ""
         return replace(verdict, ready=False, reason=fault) if verdict.ready and fault else verdict
 
+    def view(self) -> FleetView | None:
+        """Return the controller's last word, None before the first."""
+        return self._last_view()
+
     async def close(self) -> None:
         """End what runs beside requests."""
         await self._background.close()

@@ -14,6 +14,7 @@ from deployments.gateway.admin_settings import AdminSettings
 from deployments.graph.spec import NodeSpec, cycles
 from deployments.media import Host, MediaSpec
 from deployments.objectives.spec import ObjectivesSpec
+from deployments.page.drawing import Drawing
 from deployments.quantities import Bytes, Seconds
 from deployments.remote.spec import Price, RemoteSpec, refusal
 from deployments.strict import Strict, nearest
@@ -50,6 +51,7 @@ class GatewaySettings(Strict):
 
     ``default`` answers requests that name no model. A ``draining`` gateway finishes what runs and refuses the rest. No
     other machine reaches one that is on ``loopback``.
+    ``drawing`` is how the graph is drawn, None where nobody has laid it out.
     ``max_body`` is in bytes, ``request_timeout`` in seconds, ``currency`` that of every pool's ``cost_per_hour``.
     """
 
@@ -69,6 +71,7 @@ class GatewaySettings(Strict):
     currency: str = Field(default="usd", pattern=r"^[a-z]{3}$")
     access: AccessSpec | None = None
     tenants: dict[str, TenantSpec] = Field(default_factory=dict)
+    drawing: Drawing | None = None
 
     @model_validator(mode="after")
     def _names_resolve(self) -> Self:

@@ -24,10 +24,20 @@ _families = msgspec.msgpack.Decoder(list[Family])
 
 
 class Scraping:
-    """Asks gateways and replicas side by side; *own* is the name of the gateway that asks, which is not asked."""
+    """Asks gateways and replicas side by side; *own* is the name of the gateway that asks, which is not asked.
 
-    def __init__(self, own: str, view: Callable[[], FleetView | None], *, within_s: float = WITHIN_S) -> None:
-        self._own, self._view, self._within_s = own, view, within_s
+    One for *gateways* alone leaves the replicas out.
+    """
+
+    def __init__(
+        self,
+        own: str,
+        view: Callable[[], FleetView | None],
+        *,
+        within_s: float = WITHIN_S,
+        gateways: bool = False,
+    ) -> None:
+        self._own, self._view, self._within_s, self._gateways = own, view, within_s, gateways
 
     async def __call__(self, form: Form, node: str = "") -> Gathered:
         """Return what the processes have, those on the machine *node* alone where one is named.
@@ -49,7 +59,7 @@ class Scraping:
         for gateway in view.gateways:
             if gateway.gateway != self._own and gateway.address:
                 yield "gateway", gateway.address, gateway.key
-        for pool in view.pools.values():
+        for pool in () if self._gateways else view.pools.values():
             for replica in pool.replicas:
                 if replica.address:
                     yield "replica", replica.address, replica.key

@@ -12,6 +12,7 @@ from deployments.telemetry.cost_meters import CostMeters
 from deployments.telemetry.exposition import Form, families, joined
 from deployments.telemetry.gen_ai_meters import GenAiMeters
 from deployments.telemetry.graph_meters import GraphMeters
+from deployments.telemetry.hand_overs import hand_overs
 from deployments.telemetry.tenant_labels import TenantLabels
 
 # What is counted from zero on: a counter that appears with its first event has not grown by it.
@@ -44,6 +45,7 @@ class Metrics:
         self.duration = requests.DURATION.histogram(self.registry)
         self.overhead = requests.OVERHEAD.histogram(self.registry)
         self.first_token = requests.FIRST_TOKEN_STAGES.histogram(self.registry)
+        self.answer_first_token = graph.ANSWER_FIRST_TOKEN.histogram(self.registry)
         self.edge_first_token = graph.EDGE_FIRST_TOKEN.histogram(self.registry)
         for unit in UNITS:
             self.overruns.labels(unit)
@@ -56,6 +58,11 @@ class Metrics:
     def first_token_by_edge(self, node: str, target: str, seconds: float) -> None:
         """Observe the time from a hand-over to a model to its first token."""
         self.edge_first_token.labels(node, target).observe(seconds)
+
+    def answered(self, path: Iterable[str], seconds: float) -> None:
+        """Observe at every edge of *path*, the nodes that an answer came through, how long its first token took."""
+        for node, target in hand_overs(path):
+            self.answer_first_token.labels(node, target).observe(seconds)
 
     def hidden(self, node: str, tokens: int) -> None:
         """Count completion tokens that a graph node spent and no client sees."""

@@ -20,6 +20,14 @@ EDGE_FIRST_TOKEN = Series(
     labels=("node", "target"),
     bounds=bounds.LATENCY_S,
 )
+ANSWER_FIRST_TOKEN = Series(
+    name="tercet_graph_answer_first_token_seconds",
+    kind="histogram",
+    text="Arrival of a request to its first token, at every edge that its answer came over.",
+    unit="seconds",
+    labels=("node", "target"),
+    bounds=bounds.LATENCY_S,
+)
 HIDDEN_TOKENS = Series(
     name="tercet_graph_hidden_tokens",
     kind="counter",

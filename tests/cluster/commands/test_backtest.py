@@ -13,6 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cluster.cli import app
+from deployments.gateway.backtests import newest
 
 DOCUMENT: dict[str, Any] = {
     "models": {
@@ -78,6 +79,11 @@ def test_compares_policies_peers_and_hindsight(document: Path, trace: Path, tmp_
     assert best["figures"]["slo"] >= 0.999
     assert best["figures"]["replica_hours"] >= 0.9 * told["pools"]["dense"]["load_bound_hours"]
     assert best["figures"]["replica_hours"] <= rows["mean-rate oracle"]["figures"]["replica_hours"] * 1.02
+    (tmp_path / "report.json").write_text(done.stdout)
+    shown = newest(str(tmp_path))["report"]["rows"]
+    assert [(row["name"], row["slo"]) for row in shown] == [
+        (row["name"], row["figures"]["slo"]) for row in told["rows"]
+    ]
     html = page.read_text(encoding="utf-8")
     assert "Plotly.newPlot" in html
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=", html)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from deployments.engines.synthetic import SyntheticEngine
 from deployments.engines.synthetic_spec import SyntheticSpec
@@ -94,7 +95,14 @@ async def engines(**specs: SyntheticSpec) -> AsyncIterator[EngineTransport]:
 @asynccontextmanager
 async def listening(served: Gateway) -> AsyncIterator[httpx.AsyncClient]:
     """Serve on a free loopback port and yield a client of it."""
-    config = uvicorn.Config(build_app(served), host="127.0.0.1", port=0, log_level="error", lifespan="off")
+    async with listening_on(build_app(served)) as calls:
+        yield calls
+
+
+@asynccontextmanager
+async def listening_on(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
+    """Serve *app* on a free loopback port and yield a client of it."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started)

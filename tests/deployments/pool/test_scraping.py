@@ -52,6 +52,7 @@ async def cluster() -> AsyncIterator[Cluster]:
             stack.push_async_callback(point.close)
             one.exposition.place = GatewayPlace(gateway=name, address=point.address, key=point.key)
             one.exposition.gather = Scraping(name, lambda: both.view, within_s=2.0)
+            one.exposition.siblings = Scraping(name, lambda: both.view, within_s=2.0, gateways=True)
             both.gateways.append(one)
             both.points.append(point)
         replicas = []
@@ -163,3 +164,20 @@ async def test_nobody_else_is_answered(key: str, form: bytes, code: str) -> None
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await channel.unary_unary(METHOD)(form, metadata=sent, timeout=5)
     assert refused.value.code().name == code
+
+
+async def test_gateways_alone_are_asked_for_what_they_alone_know() -> None:
+    """Only the samples that were asked for, each under its gateway's name."""
+    async with cluster() as both:
+        for at, one in enumerate(both.gateways):
+            for _ in range(at + 1):
+                one.metrics.edge("auto", "dense", "ok")
+            one.metrics.answered(("auto", "dense"), 0.1)
+        siblings = await both.gateways[0].exposition.siblings("text")
+        samples = await both.gateways[0].exposition.samples(frozenset({"tercet_graph_edges_total"}))
+    assert siblings.counts == {("gateway", "told"): 1}
+    told = {(one.labels["gateway"], one.labels["target"]): (one.name, one.value) for one in samples}
+    assert told == {
+        ("g0", "dense"): ("tercet_graph_edges_total", 1.0),
+        ("g1", "dense"): ("tercet_graph_edges_total", 2.0),
+    }
