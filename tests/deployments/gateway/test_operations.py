@@ -26,6 +26,7 @@ from deployments.graph.spec import parse_graph
 from deployments.signals import FleetView, PoolState
 from tests.deployments.gateway.building import GRAPH, ask, client, engines, fleet, gateway, settings, until
 from tests.deployments.scripted import Hang, Scripted
+from tests.exposition import exposition
 from tests.logged import captured
 
 CHAT = "/v1/chat/completions"
@@ -155,7 +156,7 @@ async def test_labels_hold_only_configured_names() -> None:
     async with client(served) as calls:
         for number in range(20):
             await calls.post(CHAT, json=ask(model=f"made-up-{number}"))
-    assert "made-up" not in served.metrics.render().decode()
+    assert "made-up" not in exposition(served.metrics).decode()
 
 
 async def test_signals_count_the_demand_on_every_pool() -> None:
