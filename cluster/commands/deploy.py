@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from cluster.declared.following import Following
 from cluster.declared.serve_api import ServeApi, Standing
 from cluster.declared.serve_config import APPLICATION
 from cluster.obstacles import CannotServeError
@@ -20,7 +21,7 @@ def deploy(
     file: Annotated[Path, typer.Argument(help="A Serve config, such as `tercet render serve` prints.")],
     address: Annotated[str, typer.Option(help="Where the head's dashboard listens.")] = "http://127.0.0.1:8265",
     token: Annotated[str | None, typer.Option(envvar="RAY_AUTH_TOKEN", help="Ray's token.", show_default=False)] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on: deploy again what changes or is lost.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Deploy again what changes, fails or is lost.")] = False,
     within: Annotated[float, typer.Option(min=1.0, help="Seconds to wait until all is ready.")] = 1800.0,
 ) -> None:
     """Deploy FILE and wait until all that it declares is ready."""
@@ -59,18 +60,14 @@ def _wait(api: ServeApi, within_s: float) -> None:
 
 
 def _follow(api: ServeApi, file: Path) -> None:
-    """Deploy the file's text whenever it is another, or nothing is deployed; tell every change of how that is."""
-    deployed: str | None = None
+    """Deploy the file's text whenever it is another, is lost or has failed; tell every change of how that is."""
+    following = Following(api)
     told = ""
     while True:
         try:
-            text = file.read_text(encoding="utf-8")
-            standing = api.standings().get(APPLICATION)
-            if text != deployed or standing is None:
-                api.put(_read(file))
-                deployed, standing = text, Standing(status="DEPLOYING")
+            standing = following.look(_read(file), time.monotonic())
             now = " ".join(filter(None, (standing.status, standing.reason)))
-        except (CannotServeError, OSError) as error:
+        except CannotServeError as error:
             now = str(error)
         if now != told:
             typer.echo(now)

@@ -23,7 +23,7 @@ from deployments.gateway.identified import caller_of, told
 from deployments.gateway.key_admin import key_routes
 from deployments.gateway.listing import listed
 from deployments.gateway.openapi import document
-from deployments.gateway.operator import is_operator, operator
+from deployments.gateway.operator import check_port, is_operator, operator
 from deployments.gateway.page_admin import page_routes
 from deployments.gateway.scale_admin import ScalingAdmin, scale_routes
 from deployments.gateway.versions import versions
@@ -133,6 +133,8 @@ def _operations(gateway: Gateway) -> list[Route]:
     async def metrics(http: HttpRequest) -> Response:
         if gateway.live.door is not None:
             await operator(gateway, http)
+        elif gateway.live.settings.admin.port is not None and not gateway.live.settings.loopback:
+            check_port(gateway.live.settings, http)  # what clients reach may be published, with everybody's figures
         form = form_of(http.headers.get("accept", ""))
         told = await gateway.exposition.whole(form, http.query_params.get("node", ""))
         return Response(told, headers={"content-type": CONTENT_TYPES[form]})

@@ -17,11 +17,11 @@ NEEDED = "this needs a key with the admin scope"
 
 
 def check_port(settings: GatewaySettings, http: HttpRequest) -> None:
-    """Raise Forbidden where the admin routes are served on another port than this one, or on none."""
+    """Raise Forbidden where what is for operators is served on another port than this one, or on none."""
     if getattr(http.app.state, "for_operators", False):
         return
     if settings.admin.port is not None:
-        raise Forbidden("the admin routes are on a port of their own, which gateway.admin.port names")
+        raise Forbidden("operators have a port of their own, which gateway.admin.port names")
     if not settings.loopback:
         raise Forbidden("the admin routes are not on a port that other machines reach: set gateway.admin.port")
 

@@ -9,7 +9,6 @@ from prometheus_client import CollectorRegistry
 from deployments.telemetry.audit_meters import AuditMeters
 from deployments.telemetry.catalogue import governance, graph, requests
 from deployments.telemetry.cost_meters import CostMeters
-from deployments.telemetry.exposition import Form, families, joined
 from deployments.telemetry.gen_ai_meters import GenAiMeters
 from deployments.telemetry.graph_meters import GraphMeters
 from deployments.telemetry.hand_overs import hand_overs
@@ -95,9 +94,3 @@ class Metrics:
         self.shadows.labels(node, outcome).inc()
         if agreement is not None:
             self.agreement.labels(node).observe(agreement)
-
-    def render(self, form: Form = "text") -> bytes:
-        """Return what this process alone knows, under no process's name."""
-        return joined(
-            [families(self.registry, form), families(self.fleet, form), families(self.gen_ai.registry, form)], form
-        )

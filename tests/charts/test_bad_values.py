@@ -51,6 +51,13 @@ BY_RULE = [
     ),
     (
         {
+            "config": {"access": {"open": False, "store": {"sqlite": "/cache/accounts"}}, "tenants": {"a": {}}},
+            "monitoring": {"podMonitor": {"enabled": True}},
+        },
+        "monitoring.podMonitor.token.name: is required where config.access.store is",
+    ),
+    (
+        {
             "config": {"objectives": {"thresholds": {"cold_start": "soon"}}},
             "monitoring": {"prometheusRule": {"enabled": True}},
         },

@@ -35,6 +35,11 @@ def test_an_image_runs_as_the_user_of_the_pods(name):
     assert HAPROXY.startswith("/opt/tercet/")
 
 
+def test_an_image_claims_no_gpus():
+    """Where NVIDIA's runtime is the default, its variable would give every pod all GPUs of the machine."""
+    assert "NVIDIA_VISIBLE_DEVICES" not in (ROOT / "Dockerfile.gpu").read_text()
+
+
 def test_both_images_are_made_the_same_way():
     """They differ in requirements and in the system's packages, and in nothing else of how they are put together."""
     stages = [

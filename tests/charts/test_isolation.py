@@ -79,6 +79,18 @@ def test_rays_ports_are_open_to_the_release_alone(name, mode):
 
 
 @EACH
+def test_without_kuberay_the_dashboard_is_the_heads_own(name):
+    """Whoever may hand over a config may run any code; the one container that does is beside it."""
+    found = of_profile(name, "statefulset")
+    (head,) = (pod for part, pod in pod_templates(found) if part == "t-tercet-head")
+    (command,) = head["spec"]["containers"][0]["args"]
+    assert "--dashboard-host=127.0.0.1 --dashboard-port=8265" in command
+    assert "http://127.0.0.1:8265" in head["spec"]["containers"][1]["command"]
+    assert "dashboard" not in _named_ports(head)
+    assert 8265 not in {port["port"] for one in of_kind(found, "Service") for port in one["spec"]["ports"]}
+
+
+@EACH
 @BOTH
 def test_services_lead_to_pods_and_ports_that_there_are(name, mode):
     """Every selector fits some pod, and the named port is there; clients come to gateways and nobody else."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import yaml
 
@@ -15,6 +19,7 @@ from tests.charts.tools import (
     objects,
     of_kind,
     of_profile,
+    pod_templates,
     profile,
     rendered,
     run,
@@ -76,6 +81,34 @@ def test_without_values_the_demonstration_is_served():
     assert (CHART / "files" / "demo.yaml").read_text() == profile("cpu-demo").read_text()
 
 
+def test_the_demonstration_takes_what_it_is_told():
+    """Its groups are there beside those of the values, which say more of its own as well."""
+    told = {"workerGroups": {"engines": {"limits": {"cpu": 8, "memory": "14Gi"}}}, "longestAnswerSeconds": 3600}
+    parts = dict(pod_templates(objects(rendered(values=told))))
+    limits = parts["engines"]["spec"]["containers"][0]["resources"]["limits"]
+    assert limits == {"cpu": "8", "memory": "14Gi"}
+    assert parts["engines"]["spec"]["terminationGracePeriodSeconds"] == 3660
+    more = {"workerGroups": {"more": {"limits": {"cpu": 1, "memory": "1Gi"}}}}
+    assert {"engines", "more"} <= dict(pod_templates(objects(rendered(values=more)))).keys()
+
+
+@EACH
+@BOTH
+def test_a_part_without_gpus_tells_ray_so(name, mode):
+    """Ray would count what a container sees, which may be all GPUs of the machine."""
+    for part, told in _told_gpus(of_profile(name, mode)):
+        group = yaml.safe_load(profile(name).read_text())["workerGroups"].get(part, {"limits": {}})
+        assert told == str(group["limits"].get("gpus", 0)), part
+
+
+@EACH
+def test_whoever_is_published_asks_for_keys(name):
+    """A profile with a route from outside is not open to everybody."""
+    values = yaml.safe_load(profile(name).read_text())
+    published = any(values.get(way, {}).get("enabled") for way in ("ingress", "httpRoute"))
+    assert not (published and values["config"]["access"].get("open"))
+
+
 def test_notes_say_how_to_ask():
     """The commands name the objects that there are."""
     notes = run("helm", "install", "t", CHART, "--dry-run=client", "--namespace", "llm").stdout.partition("NOTES:")[2]
@@ -106,3 +139,13 @@ def test_ray_has_the_version_of_the_image(name):
     (service,) = of_kind(of_profile(name), "RayService")
     pins = (CHART.parents[1] / "requirements" / "cpu.txt").read_text().splitlines()
     assert f"ray=={service['spec']['rayClusterConfig']['rayVersion']}" in pins
+
+
+def _told_gpus(found: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    for service in of_kind(found, "RayService"):
+        cluster = service["spec"]["rayClusterConfig"]
+        for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+            yield group.get("groupName", "head"), group["rayStartParams"]["num-gpus"]
+    for one in of_kind(found, "StatefulSet"):
+        (command,) = one["spec"]["template"]["spec"]["containers"][0]["args"]
+        yield one["metadata"]["name"].removeprefix("t-tercet-"), re.findall(r"--num-gpus=(\S+)", command)[0]

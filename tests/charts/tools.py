@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+from cluster.run_state import claimed
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "tercet"
 PROFILES = ("cpu-demo", "single-gpu", "multi-gpu", "spot")
@@ -41,7 +43,9 @@ def program(name: str) -> str:
 
 
 def _unpacked(packed: Path, name: str) -> str:
-    target = Path(tempfile.gettempdir()) / f"tercet-charts-{os.getuid()}" / packed.name / name
+    own = Path(tempfile.gettempdir()) / f"tercet-charts-{os.getuid()}"
+    assert claimed(own), f"{own} is somebody else's, who could change what runs here: remove it, or set TMPDIR"
+    target = own / packed.name / name
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tarfile.open(packed) as outer:

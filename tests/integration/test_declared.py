@@ -12,9 +12,11 @@ from typing import Any
 import httpx
 import pytest
 
+from cluster.declared.following import PAUSE_S, Following
 from cluster.declared.groups import GATEWAY, offered
+from cluster.declared.serve_api import ServeApi
 from tests.charts.tools import objects, rendered, serve_config
-from tests.declared import HEAD, Declared, declared
+from tests.declared import HEAD, TOKEN, Declared, declared
 from tests.serving import chat, stream, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
@@ -111,13 +113,27 @@ def test_a_changed_document_restarts_nothing_that_goes_on(cluster: Declared) -> 
 
 def test_a_bad_document_is_refused_with_the_reason_and_what_ran_goes_on(cluster: Declared) -> None:
     """The schema is not asked here: somebody may have changed the config by hand."""
-    config = carried(VALUES["config"])
-    document = config["applications"][0]["deployments"][0]["user_config"]["document"]
-    document["models"]["dense"]["replicas"]["max"] = 0
-    result = cluster.deploy(config, within_s=120)
+    result = cluster.deploy(_bad(), within_s=120)
     assert result.returncode == 1
     assert "models.dense.replicas.max: 0 is less than min (1)" in result.stderr
     assert chat(cluster.url, "dense", "hi", max_tokens=2).status_code == 200
+
+
+def test_what_serve_has_given_up_is_tried_again_while_what_ran_goes_on(cluster: Declared) -> None:
+    """It starts nothing anew for the same config; with the application it forgets that it has failed."""
+    before = cluster.replicas("dense")
+    following, config = Following(ServeApi(cluster.dashboard, TOKEN)), cluster.here(_bad())
+
+    def becomes(status: str, at_s: float) -> None:
+        until(lambda: following.look(config, at_s).status == status, within_s=60, what=status)
+
+    following.look(config, 0.0)
+    becomes("DEPLOY_FAILED", 1.0)
+    following.look(config, 1.0 + PAUSE_S)
+    becomes("DEPLOYING", 2.0 + PAUSE_S)
+    becomes("DEPLOY_FAILED", 3.0 + PAUSE_S)
+    assert chat(cluster.url, "dense", "hi", max_tokens=2).status_code == 200
+    assert cluster.replicas("dense") == before
 
 
 def test_a_pool_that_goes_is_drained_and_gone(cluster: Declared) -> None:
@@ -156,3 +172,11 @@ def test_the_head_leaves_when_nobody_is_answered(cluster: Declared) -> None:
         "leave", "--address", cluster.address, "--port", str(cluster.ports["serve"]), "--within", "60"
     )
     assert result.returncode == 0, result.stderr
+
+
+def _bad() -> dict[str, Any]:
+    """Return a config whose document has a problem that the chart's schema would have refused."""
+    config = carried(VALUES["config"])
+    document = config["applications"][0]["deployments"][0]["user_config"]["document"]
+    document["models"]["dense"]["replicas"]["max"] = 0
+    return config

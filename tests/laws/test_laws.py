@@ -15,6 +15,7 @@ from deployments.adapters import split_name
 from deployments.graph.spec import parse_graph, targets
 from deployments.nodes.registry import KINDS
 from tests.deployments.leap import leap
+from tests.exposition import exposition
 from tests.laws.drawn import SECTIONS, graphs
 from tests.laws.world import POOLS, Fault, Told, call, gateway, running
 
@@ -93,8 +94,8 @@ async def observe(
         for one_told in told:
             holds(one_told, graph, entry, timeout_s, garbled=garbled)
         if not garbled and not any("stop_after" in section for section in graph.values()):
-            adds_up(told, served.metrics.render().decode())
-        counted(served.metrics.render().decode(), len(asks))
+            adds_up(told, exposition(served.metrics).decode())
+        counted(exposition(served.metrics).decode(), len(asks))
     for pool in world.pools.values():
         signals = pool.engine.signals()
         assert signals.running == signals.waiting == 0, "an engine still works"

@@ -18,7 +18,7 @@ class Release:
     What has not been needed for ``at_least_s`` seconds may go, and for a whole start where that takes longer.
     """
 
-    at_least_s: float = 600.0
+    at_least_s: float = 900.0
     _needs: deque[tuple[float, float]] = field(default_factory=deque)
     _grown_s: float = -math.inf
     _target: int | None = None

@@ -24,7 +24,7 @@ class SlaSpec(PolicySpec):
     slo_target: Share = Field(default=0.999, ge=0.5, lt=1, validate_default=True)
     cost_weight: float = Field(default=1.0, gt=0, le=100)
     cold_penalty: Seconds = 300.0
-    release_after: Seconds = Field(default=600.0, le=86_400, validate_default=True)
+    release_after: Seconds = Field(default=900.0, le=86_400, validate_default=True)
 
     @property
     def steady(self) -> bool:

@@ -2,9 +2,8 @@
 {{- define "tercet.demo" -}}
 {{- if not .Values.config -}}
 {{- $demo := .Files.Get "files/demo.yaml" | fromYaml -}}
-{{- range $key := list "config" "workerGroups" "longestAnswerSeconds" -}}
-{{- $_ := set $.Values $key (get $demo $key) -}}
-{{- end -}}
+{{- $_ := set .Values "config" $demo.config -}}
+{{- $_ := set .Values "workerGroups" (mergeOverwrite $demo.workerGroups .Values.workerGroups) -}}
 {{- end -}}
 {{- end -}}
 
@@ -59,6 +58,12 @@
 {{- with .Values.monitoring -}}
 {{- if and .podMonitor.enabled .serviceMonitor.enabled -}}
 {{- fail "monitoring: has both podMonitor.enabled and serviceMonitor.enabled, and everything would be scraped twice; keep one" -}}
+{{- end -}}
+{{- range $kind := list "podMonitor" "serviceMonitor" -}}
+{{- $monitor := get $.Values.monitoring $kind -}}
+{{- if and $monitor.enabled $config.access.store (not $monitor.token.name) -}}
+{{- fail (printf "monitoring.%s.token.name: is required where config.access.store is, or gateways refuse Prometheus; name a Secret with an operator's token" $kind) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}

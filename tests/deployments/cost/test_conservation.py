@@ -17,6 +17,7 @@ from deployments.gateway.gateway import Gateway
 from deployments.pool.failover import Failover
 from tests.deployments.cost.replicas import Replica, running, told
 from tests.deployments.gateway.building import ask, listening, settings
+from tests.exposition import exposition
 
 STEP = {"base_ms": 4, "per_sequence_us": 200, "per_prefill_token_us": 20, "per_kv_token_us": 1}
 USUAL = {"step": STEP, "slots": 8}
@@ -56,7 +57,7 @@ async def test_every_second_of_a_pool_is_kept_once(tmp_path: Path) -> None:
                 *(streamed(calls, "blue", "watched", 20) for _ in range(2)),
             )
             await asyncio.sleep(1.0)
-        assert b'tercet_failovers_total{outcome="resumed",pool="dense"}' in served.metrics.render()
+        assert b'tercet_failovers_total{outcome="resumed",pool="dense"}' in exposition(served.metrics)
         await served.close()
     for source in (served.spending, *(replica.spending for replica in replicas)):
         while (statement := source.statement()).number:

@@ -18,6 +18,7 @@ from deployments.request import Frame
 from tests.deployments.audit.keeping import checked, records
 from tests.deployments.gateway.building import ask, client, engines, fleet, gateway, settings, until
 from tests.deployments.scripted import Hang, Pause, Scripted
+from tests.exposition import exposition
 
 END = Frame(data=b"data: [DONE]\n\n", text="!", tokens=1, finish_reason="stop", prompt_tokens=3)
 
@@ -44,7 +45,7 @@ async def test_every_answer_has_a_record(tmp_path: Path) -> None:
             assert (await asked(calls, model="dense", temperature=-1)).status_code == 400
             assert (await asked(calls, model="nobody")).status_code == 404
             assert (await calls.get("/ready")).json()["audit"] == "ok"
-            metrics = served.metrics.render().decode()
+            metrics = exposition(served.metrics).decode()
         assert served.signals(0.0).audit == "ok"
         await served.close()
     assert [one.status_code for one in told] == [200, 200]
@@ -81,7 +82,7 @@ async def test_a_disk_that_is_away(
                 second = await asked(calls, model="dense")
                 ready = await calls.get("/ready")
                 status = served.signals(0.0).audit
-                metrics = served.metrics.render().decode()
+                metrics = exposition(served.metrics).decode()
             await until(lambda: served.signals(0.0).audit == "ok")
             assert (await asked(calls, model="dense")).status_code == 200
             assert (await calls.get("/ready")).status_code == 200

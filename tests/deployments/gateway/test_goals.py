@@ -5,6 +5,7 @@ from __future__ import annotations
 from deployments.errors import NoReplica
 from tests.deployments.gateway.building import ask, client, gateway, settings
 from tests.deployments.scripted import Act, Scripted
+from tests.exposition import exposition
 
 CHAT = "/v1/chat/completions"
 GOALS = {"answered": {"share": 0.99}, "code": {"share": 0.9, "first_token": 1, "entries": ["dense"]}}
@@ -19,13 +20,13 @@ async def test_goals_count_what_they_are_about() -> None:
             await calls.post(CHAT, json=ask(model=model))
     told = served.signals(0.0).goals
     assert {name: (one.judged, one.missed) for name, one in told.items()} == {"answered": (2, 1), "code": (1, 0)}
-    assert 'tercet_goal_missed_total{goal="answered"} 1.0' in served.metrics.render().decode()
+    assert 'tercet_goal_missed_total{goal="answered"} 1.0' in exposition(served.metrics).decode()
 
 
 async def test_a_goal_is_there_from_the_beginning() -> None:
     """A counter that appears with its first miss has not grown by it."""
     served = gateway(Scripted({}), objectives={"goals": GOALS})
-    assert 'tercet_goal_missed_total{goal="answered"} 0.0' in served.metrics.render().decode()
+    assert 'tercet_goal_missed_total{goal="answered"} 0.0' in exposition(served.metrics).decode()
 
 
 async def test_opentelemetry_s_names_are_there_for_who_asks() -> None:

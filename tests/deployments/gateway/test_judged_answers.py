@@ -10,6 +10,7 @@ import pytest
 from tests.deployments.gateway.building import client, gateway
 from tests.deployments.nodes.cascade.test_cascade import SURE, token, tokens
 from tests.deployments.scripted import Scripted
+from tests.exposition import exposition
 
 GRAPH = {
     "auto": {"cascade": [{"to": "distilled", "accept": SURE}, {"to": "moe"}]},
@@ -23,7 +24,7 @@ async def asked(pools: dict[str, Any], model: str, *, stream: bool) -> tuple[htt
         body = {"model": model, "messages": [{"role": "user", "content": "hi"}], "stream": stream}
         answer = await http.post("/v1/chat/completions", json=body)
     await served.close()
-    return answer, served.metrics.render().decode()
+    return answer, exposition(served.metrics).decode()
 
 
 @pytest.mark.parametrize("stream", [True, False])

@@ -8,6 +8,7 @@ import httpx
 
 from deployments.engines.synthetic_spec import SyntheticSpec
 from tests.deployments.gateway.building import ask, client, engines, gateway
+from tests.exposition import exposition
 
 GRAPH = {"shared": {"coalesce": "dense"}, "queued": {"admission": "dense", "concurrent": 1, "queue": 1}}
 SLOW = SyntheticSpec.model_validate({"step": {"base_ms": 5}, "output_tokens": 8})
@@ -20,7 +21,7 @@ async def both(model: str, count: int) -> tuple[list[httpx.Response], str]:
         async with client(served) as calls:
             body = ask(model=model, temperature=0)
             answers = [calls.post("/v1/chat/completions", json=body) for _ in range(count)]
-            return await asyncio.gather(*answers), served.metrics.render().decode()
+            return await asyncio.gather(*answers), exposition(served.metrics).decode()
 
 
 async def test_who_joined_is_told() -> None:

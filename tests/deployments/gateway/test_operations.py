@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import ValidationError
 
 from deployments.errors import Overloaded
+from deployments.gateway.app import build_admin_app
 from deployments.gateway.readiness import judge
 from deployments.gateway.settings import GatewaySettings
 from deployments.graph.reach import reachable
@@ -24,6 +26,7 @@ from deployments.graph.spec import parse_graph
 from deployments.signals import FleetView, PoolState
 from tests.deployments.gateway.building import GRAPH, ask, client, engines, fleet, gateway, settings, until
 from tests.deployments.scripted import Hang, Scripted
+from tests.exposition import exposition
 from tests.logged import captured
 
 CHAT = "/v1/chat/completions"
@@ -128,13 +131,32 @@ async def test_metrics_count_what_happened() -> None:
     assert seen["tercet_requests_active", ("endpoint", "chat")] == 0
 
 
+@pytest.mark.parametrize(
+    ("changed", "clients"),
+    [
+        ({}, 200),
+        ({"loopback": False}, 200),
+        ({"admin": {"port": 1}}, 200),
+        ({"loopback": False, "admin": {"port": 1}}, 403),
+    ],
+)
+async def test_metrics_are_the_operators_where_they_have_a_port(changed: dict[str, Any], clients: int) -> None:
+    """A port that other machines reach may be published, with everybody's figures on it."""
+    served = gateway(Scripted({}), **changed)
+    operators = httpx.AsyncClient(transport=httpx.ASGITransport(app=build_admin_app(served)), base_url="http://gateway")
+    async with client(served) as calls, operators:
+        assert (await calls.get("/metrics")).status_code == clients
+        assert (await operators.get("/metrics")).status_code == 200
+        assert (await calls.get("/ready")).status_code == 200
+
+
 async def test_labels_hold_only_configured_names() -> None:
     """A client cannot make series by asking for names."""
     served = gateway(Scripted({}))
     async with client(served) as calls:
         for number in range(20):
             await calls.post(CHAT, json=ask(model=f"made-up-{number}"))
-    assert "made-up" not in served.metrics.render().decode()
+    assert "made-up" not in exposition(served.metrics).decode()
 
 
 async def test_signals_count_the_demand_on_every_pool() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from tests.deployments.gateway.building import client, engines, gateway
+from tests.exposition import exposition
 
 GRAPH: dict[str, Any] = {
     "private": {"redact": "dense"},
@@ -21,7 +22,7 @@ async def told(said: str, path: str = "/v1/chat/completions") -> tuple[httpx.Res
         served = gateway(transport, graph=GRAPH, default="dense")
         async with client(served) as calls:
             body = {"model": "strict", "max_tokens": 4, "messages": [{"role": "user", "content": said}]}
-            return await calls.post(path, json=body), served.metrics.render().decode()
+            return await calls.post(path, json=body), exposition(served.metrics).decode()
 
 
 async def test_what_was_found_is_told_in_headers_and_counted() -> None:

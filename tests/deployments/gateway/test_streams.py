@@ -12,6 +12,7 @@ from deployments.engines.synthetic_spec import SyntheticSpec
 from deployments.errors import EngineFailed, Invalid, Overloaded
 from tests.deployments.gateway.building import ask, client, engines, gateway, listening, until
 from tests.deployments.scripted import Act, Hang, Pause, Scripted
+from tests.exposition import exposition
 
 CHAT = "/v1/chat/completions"
 ONE = b'data: {"n": 1}\n\n'
@@ -40,8 +41,8 @@ async def test_a_client_that_leaves_before_the_answer_frees_the_engine(stream: b
         await until(lambda: transport.log == ["open dense", "close dense"])
         await until(lambda: served.signals(0.0).pools["dense"].in_flight == 0)
         counted = 'tercet_requests_total{endpoint="chat",entry="dense"'
-        await until(lambda: any(counted in line for line in served.metrics.render().decode().splitlines()))
-    assert 'outcome="client_closed"} 1.0' in served.metrics.render().decode()
+        await until(lambda: any(counted in line for line in exposition(served.metrics).decode().splitlines()))
+    assert 'outcome="client_closed"} 1.0' in exposition(served.metrics).decode()
 
 
 async def test_a_client_that_leaves_in_the_middle_frees_the_engine() -> None:
@@ -154,7 +155,7 @@ async def test_a_client_that_never_reads_is_dropped() -> None:
         )
         await until(lambda: transport.log == ["open dense", "close dense"])
         writer.close()
-    assert 'outcome="client_stalled"} 1.0' in served.metrics.render().decode()
+    assert 'outcome="client_stalled"} 1.0' in exposition(served.metrics).decode()
 
 
 async def test_concurrent_streams_do_not_mix() -> None:

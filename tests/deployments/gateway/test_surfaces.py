@@ -14,6 +14,7 @@ from deployments.gateway.surfaces import SURFACES
 from deployments.request import Endpoint
 from deployments.response_id import Place, new_response_id
 from tests.deployments.gateway.building import EngineTransport, client, engines, gateway, with_pooling
+from tests.exposition import exposition
 
 TURNS = [{"role": "user", "content": "What is the capital of France?"}]
 BODIES: dict[Endpoint, dict[str, Any]] = {
@@ -152,7 +153,7 @@ async def test_streams_are_counted_alike(transport: Remembering, endpoint: Endpo
     async with client(served) as calls:
         body = {**BODIES[endpoint], "model": "dense", limit: 9, "stream": True}
         assert (await calls.post(SURFACES[endpoint].paths[0], json=body)).status_code == 200
-    metrics = served.metrics.render().decode()
+    metrics = exposition(served.metrics).decode()
     assert 'tercet_tokens_total{kind="completion",model="dense"} 9.0' in metrics
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from deployments.engines.synthetic_spec import SyntheticSpec
 from tests.deployments.gateway.building import ask, client, engines, gateway
+from tests.exposition import exposition
 
 TIMED = SyntheticSpec.model_validate({"step": {"base_ms": 2, "per_sequence_us": 100, "per_prefill_token_us": 10}})
 PRICE = {"input_per_million": 1e6, "output_per_million": 2e6, "currency": "eur"}
@@ -104,7 +105,7 @@ async def test_tenants_beyond_the_first_are_counted_together() -> None:
                 body = {**ask(max_tokens=1), "model": "dense"}
                 await calls.post("/v1/chat/completions", json=body, headers={"x-tenant-id": f"t{at}"})
         lines = [
-            line for line in served.metrics.render().decode().splitlines()
+            line for line in exposition(served.metrics).decode().splitlines()
             if line.startswith("tercet_cost_device_seconds_total{")
         ]  # fmt: skip
     assert len(lines) == 65

@@ -18,6 +18,7 @@ from tests.deployments.gateway.building import EngineTransport, ask, client, eng
 from tests.deployments.remote.far import SSE, Far, answer, answered, chunk, far, remote
 from tests.deployments.remote.test_edge_to_cloud import edge
 from tests.deployments.scripted import chat
+from tests.exposition import exposition
 
 MAIL, PHONE = "bob@example.com", "13800138000"
 SAYS = f"I am {MAIL}, call {PHONE}."
@@ -298,7 +299,7 @@ async def test_who_names_the_model_itself_is_redacted_as_well() -> None:
         served = gateway(running, **way(there.url, {}))
         async with client(served) as calls:
             answer_ = await calls.post("/v1/chat/completions", json=ask(SAYS, model="cloud"))
-            metrics = served.metrics.render().decode()
+            metrics = exposition(served.metrics).decode()
         await served.close()
     assert answer_.json()["choices"][0]["message"]["content"] == SAYS
     assert answer_.headers["x-tercet-redacted"] == "EMAIL=1, PHONE=1"

@@ -10,6 +10,7 @@ from deployments.telemetry.breakers import BreakerCollector
 from tests.deployments.gateway.building import ask, client, engines, gateway
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Scripted, collect, compiled
+from tests.exposition import exposition
 
 
 def test_tells_the_state_of_every_target() -> None:
@@ -39,7 +40,7 @@ async def test_a_gateway_shows_its_breakers_and_its_hidden_tokens() -> None:
                 for _ in range(3)
             ]
             served.metrics.hidden("f", 3)
-            shown = served.metrics.render().decode()
+            shown = exposition(served.metrics).decode()
     assert paths[-1] == "f>dense!circuit_open>moe"
     assert 'tercet_breaker_state{target="dense"} 2.0' in shown
     assert 'tercet_graph_edges_total{node="f",outcome="circuit_open",target="dense"} 1.0' in shown

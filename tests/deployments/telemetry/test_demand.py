@@ -10,6 +10,7 @@ from deployments.telemetry.demand import Demand
 from deployments.telemetry.metrics import Metrics
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Pause, Scripted, collect, compiled
+from tests.exposition import exposition
 
 GRAPH = {"auto": {"switch": [{"to": "careful"}]}, "careful": {"fallback": ["dense", "moe"]}}
 
@@ -42,7 +43,7 @@ def test_a_graph_s_edges_have_a_histogram() -> None:
     now_s = iter(range(1000))
     demand = Demand(lambda: float(next(now_s)), metrics.first_token_by_edge)
     leap(collect(compiled(GRAPH, Scripted({"dense": [Pause(1.0), b"a", b"b"]}), demand=demand)["auto"]))
-    scraped = metrics.render().decode()
+    scraped = exposition(metrics).decode()
     assert 'tercet_graph_first_token_seconds_count{node="careful",target="dense"} 1.0' in scraped
 
 

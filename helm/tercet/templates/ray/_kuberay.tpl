@@ -18,9 +18,7 @@ spec:
 
 {{- define "tercet.rayStartParams" -}}
 num-cpus: {{ include "tercet.rayCpus" . | quote }}
-{{- if eq .part "engine" }}
-num-gpus: {{ default 0 .pod.limits.gpus | quote }}
-{{- end }}
+num-gpus: {{ include "tercet.rayGpus" . | quote }}
 object-store-memory: "268435456"
 {{- with include "tercet.rayResources" . }}
 resources: {{ printf "%q" . | squote }}

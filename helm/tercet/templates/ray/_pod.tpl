@@ -42,6 +42,11 @@ memory: {{ .pod.limits.memory | quote }}
 {{- ternary (toString .pod.limits.cpu) "0" (eq .part "engine") -}}
 {{- end -}}
 
+{{/* Told of every part: Ray would look for what it can see, which may be all that the machine has. */}}
+{{- define "tercet.rayGpus" -}}
+{{- ternary (default 0 .pod.limits.gpus | int) 0 (eq .part "engine") -}}
+{{- end -}}
+
 {{- define "tercet.env" -}}
 {{- $environment := .root.Files.Get "files/environment.yaml" | fromYaml -}}
 {{- $longest := max (int $environment.least) (int .root.Values.longestAnswerSeconds) -}}
@@ -120,7 +125,9 @@ memory: {{ .pod.limits.memory | quote }}
 {{- define "tercet.ports" -}}
 {{- if eq .part "head" }}
 - {name: gcs, containerPort: 6379}
+{{- if eq .root.Values.mode "rayservice" }}
 - {name: dashboard, containerPort: 8265}
+{{- end }}
 {{- end }}
 {{- if ne .part "engine" }}
 - {name: serve, containerPort: {{ include "tercet.port" .root }}}

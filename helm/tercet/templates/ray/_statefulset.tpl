@@ -25,9 +25,9 @@
 {{- define "tercet.rayStart" -}}
 ulimit -n 65536;
 exec ray start --block --disable-usage-stats
-{{- if eq .part "head" }} --head --port=6379 --dashboard-host=0.0.0.0 --dashboard-port=8265
+{{- if eq .part "head" }} --head --port=6379 --dashboard-host=127.0.0.1 --dashboard-port=8265
 {{- else }} --address="$RAY_ADDRESS"
-{{- end }} --num-cpus={{ include "tercet.rayCpus" . }} --num-gpus={{ ternary (default 0 .pod.limits.gpus | int) 0 (eq .part "engine") }}
+{{- end }} --num-cpus={{ include "tercet.rayCpus" . }} --num-gpus={{ include "tercet.rayGpus" . }}
 {{- printf " --object-store-memory=268435456 --metrics-export-port=8080 --dashboard-agent-listen-port=52365" -}}
 {{- with include "tercet.rayResources" . }} --resources={{ squote . }}{{ end }}
 {{- if and (eq .part "head") .root.Values.gcsFaultTolerance.enabled .root.Values.gcsFaultTolerance.password.name }} --redis-password="$REDIS_PASSWORD"{{ end }}

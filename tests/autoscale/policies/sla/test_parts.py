@@ -175,23 +175,23 @@ def test_a_pool_that_is_late_without_being_busy_is_not_what_the_model_says() -> 
 
 
 def test_a_replica_goes_once_it_was_idle_for_longer_than_a_start() -> None:
-    """Ten minutes at least."""
+    """A quarter of an hour at least."""
     release = Release()
-    assert release.kept(release.see(0.0, 3.2, 8, 600.0), 0.0, 180.0, 8) == 8
-    assert release.kept(release.see(599.0, 3.2, 8, 600.0), 599.0, 180.0, 8) == 8
-    assert release.kept(release.see(700.0, 3.2, 8, 600.0), 700.0, 180.0, 8) == 4
+    assert release.kept(release.see(0.0, 3.2, 8, 900.0), 0.0, 180.0, 8) == 8
+    assert release.kept(release.see(899.0, 3.2, 8, 900.0), 899.0, 180.0, 8) == 8
+    assert release.kept(release.see(1000.0, 3.2, 8, 900.0), 1000.0, 180.0, 8) == 4
 
 
-def test_a_pool_that_has_grown_keeps_that_for_an_hour() -> None:
+def test_a_pool_that_has_grown_keeps_that_for_an_hour_and_a_half() -> None:
     """All of it while replicas start; then what is within a fifth of what is needed; then no more than that."""
     grown = Release()
-    grown.see(0.0, 4.0, 4, 600.0)
-    for at_s, target, kept in ((1000.0, 9, 9), (1179.0, 9, 9), (1700.0, 9, 5), (4500.0, 5, 5), (4700.0, 5, 4)):
-        assert grown.kept(grown.see(at_s, 4.0, target, 600.0), at_s, 180.0, target) == kept
+    grown.see(0.0, 4.0, 4, 900.0)
+    for at_s, target, kept in ((1000.0, 9, 9), (1179.0, 9, 9), (2000.0, 9, 5), (6300.0, 5, 5), (6500.0, 5, 4)):
+        assert grown.kept(grown.see(at_s, 4.0, target, 900.0), at_s, 180.0, target) == kept
 
 
 def test_how_long_a_replica_is_kept_at_least_can_be_told() -> None:
-    """A minute instead of ten, but never less than a start takes."""
+    """A minute instead of a quarter of an hour, but never less than a start takes."""
     release = Release(at_least_s=60.0)
     assert (release.wait_s(30.0), release.wait_s(180.0)) == (60.0, 180.0)
     release.see(0.0, 3.2, 8, 60.0)

@@ -13,6 +13,7 @@ from deployments.nodes.cache.stamps import fresh, renewed, stamps
 from deployments.request import Frame
 from tests.deployments.gateway.building import ask, client, engines, gateway
 from tests.deployments.scripted import NOON, context
+from tests.exposition import exposition
 
 GRAPH = {"known": {"cache": "dense"}}
 SURFACES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -43,7 +44,7 @@ async def test_every_surface_gets_an_id_of_its_own(surface: str, stream: bool) -
         served = gateway(transport, graph=GRAPH, default="known")
         async with client(served) as calls:
             told = [await calls.post(path, json={**body, "stream": stream, "model": "known"}) for _ in range(3)]
-            metrics = served.metrics.render().decode()
+            metrics = exposition(served.metrics).decode()
         await served.close()
     assert [one.status_code for one in told] == [200] * 3
     assert [one.headers["x-tercet-cache"] for one in told] == ["miss", "hit", "hit"]

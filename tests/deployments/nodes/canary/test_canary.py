@@ -22,6 +22,7 @@ from deployments.signals import FleetView
 from tests.deployments.gateway.building import ask, client, engines, fleet, gateway
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Act, Hang, Pause, Scripted, chat, collect, compiled, context
+from tests.exposition import exposition
 
 SECTION: dict[str, Any] = {"canary": "dense", "to": "moe", "mirror": {"share": 1}}
 ROUGH = {"error_rate": {"at_most": "5%"}}
@@ -298,7 +299,7 @@ async def test_two_gateways_and_a_controller_hand_over_to_the_candidate():
             (stage,) = told.values()
             seen.append(f"{stage.share:g} {stage.status}")
             assert all(
-                f'tercet_canary_share{{node="c"}} {stage.share}'.encode() in one.metrics.render() for one in pair
+                f'tercet_canary_share{{node="c"}} {stage.share}'.encode() in exposition(one.metrics) for one in pair
             )
             if stage.status == "promoted":
                 break

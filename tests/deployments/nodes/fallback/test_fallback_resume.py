@@ -22,6 +22,7 @@ from deployments.request import Frame, Head, Resume
 from tests.deployments.gateway.building import ask, client, engines, gateway
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Act, Hang, Scripted, chat, collect, compiled
+from tests.exposition import exposition
 
 GRAPH = {"f": {"fallback": ["dense", "moe", "distilled"], "resume": True, "timeout": {"between_tokens": "2s"}}}
 
@@ -148,7 +149,7 @@ async def test_a_client_gets_one_answer_and_one_bill(fault: str) -> None:
         async with client(served) as calls:
             broken = (await calls.post("/v1/chat/completions", json=body)).text
             undisturbed = (await calls.post("/v1/chat/completions", json={**body, "model": "moe"})).text
-            metrics = served.metrics.render().decode()
+            metrics = exposition(served.metrics).decode()
     assert broken.count(": tercet ") == 1
     assert broken.count("[DONE]") == 1
     chunks, alone = events(broken), events(undisturbed)

@@ -19,6 +19,7 @@ from deployments.telemetry.records_read import read_records
 from tests.deployments.gateway.building import ask, client, engines, gateway, until
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Act, Hang, Pause, Scripted, chat, collect, compiled, context
+from tests.exposition import exposition
 
 
 class Shelf:
@@ -257,4 +258,4 @@ async def test_a_gateway_writes_what_it_answered(tmp_path):
     assert first.prompt_tokens == whole.json()["usage"]["prompt_tokens"]
     assert (second.answer, second.stream) == (first.answer, True)
     assert first.body == ask(max_tokens=5)
-    await until(lambda: b'tercet_records_total{node="kept",outcome="written"} 2.0' in served.metrics.render())
+    await until(lambda: b'tercet_records_total{node="kept",outcome="written"} 2.0' in exposition(served.metrics))

@@ -21,6 +21,7 @@ from deployments.telemetry.records import Keep, Record
 from tests.deployments.gateway.building import POOLING, ask, client, engines, gateway, until, with_pooling
 from tests.deployments.leap import leap
 from tests.deployments.scripted import Act, Hang, Pause, Scripted, chat, collect, compiled, context
+from tests.exposition import exposition
 
 HEAD = Head(model="dense", path=("sh", "dense"))
 VECTORS = msgspec.json.encode({"data": [{"embedding": [1, 0]}, {"embedding": [0.6, 0.8]}]})
@@ -340,7 +341,7 @@ async def test_through_http_with_a_real_embedder(tmp_path):
             assert answer.status_code == 200, answer.text
             assert answer.headers["x-tercet-model"] == "dense"
         wanted = b'tercet_shadow_total{node="sh",outcome="compared"} 1.0'
-        await until(lambda: wanted in served.metrics.render())
-        assert b'tercet_shadow_agreement_count{node="sh"} 1.0' in served.metrics.render()
-        await until(lambda: b'tercet_records_total{node="sh",outcome="written"} 2.0' in served.metrics.render())
+        await until(lambda: wanted in exposition(served.metrics))
+        assert b'tercet_shadow_agreement_count{node="sh"} 1.0' in exposition(served.metrics)
+        await until(lambda: b'tercet_records_total{node="sh",outcome="written"} 2.0' in exposition(served.metrics))
         await served.close()
