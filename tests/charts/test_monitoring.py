@@ -155,6 +155,6 @@ def _relabelled(relabelings: list[dict[str, Any]], folder: Path) -> dict[str, st
     }
     file = folder / "prometheus.yaml"
     file.write_text(yaml.safe_dump({"scrape_configs": [job]}), encoding="utf-8")
-    (told,) = json.loads(promtool("check", "service-discovery", "--timeout=300ms", str(file), "parts"))
+    (told,) = json.loads(promtool("check", "service-discovery", "--timeout=3s", str(file), "parts"))
     found: dict[str, str] = told["labels"]
     return found
