@@ -70,6 +70,13 @@ def test_a_short_window_leaves_out_what_would_be_no_burn() -> None:
     assert windows == ["1h", "6h"]
 
 
+def test_what_is_recorded_is_there_until_it_is_recorded_again() -> None:
+    """Prometheus takes a sample of five minutes ago for gone; half of that leaves room for a late evaluation."""
+    intervals = [group["interval"] for group in rules(config())["groups"] if "interval" in group]
+    assert intervals
+    assert all(one.endswith("m") and float(one[:-1]) <= 2.5 for one in intervals)
+
+
 def test_the_prometheus_operator_has_them_as_its_own_kind() -> None:
     """The same groups."""
     told = yaml.safe_load(prometheus_rule(config(), labels={"release": "x"}))
