@@ -104,3 +104,19 @@ def test_each_alert_goes_off_when_it_should(file: Path) -> None:
         yaml.safe_dump({"rule_files": [file.name], "evaluation_interval": "1m", "tests": tests}), encoding="utf-8"
     )
     assert "SUCCESS" in promtool("test", "rules", str(tested))
+
+
+def test_processes_that_are_missing_add_up(file: Path) -> None:
+    """Where each pod is a target, each has its own on its page."""
+    (rule,) = (rule for rule in every_rule() if rule.get("alert") == "TercetProcessesMissing")
+    series = 'tercet_exposition_processes{{kind="replica",outcome="missing",instance="{}"}}'
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": series.format(pod), "values": "1x10"} for pod in "abc"],
+        "promql_expr_test": [
+            {"expr": rule["expr"], "eval_time": "5m", "exp_samples": [{"labels": '{kind="replica"}', "value": 3}]}
+        ],
+    }
+    tested = file.with_name("tests.yaml")
+    tested.write_text(yaml.safe_dump({"rule_files": [file.name], "tests": [test]}), encoding="utf-8")
+    assert "SUCCESS" in promtool("test", "rules", str(tested))
