@@ -124,6 +124,7 @@ class GatewayReplica:
             transport,
             name=self._name,
             fleet=self._view.latest,
+            heard=lambda: self._view.fresh() is not None,
             traces=from_environment(),
             records=self._state_dir / "records",
             answers=self._state_dir / "answers",

@@ -36,7 +36,7 @@ def alerts(limits: Figures) -> Iterator[Alert]:
     )
     yield Alert(
         name="TercetProcessesMissing",
-        expr=f'max by (kind) ({PROCESSES.sample}{{outcome="missing"}}) > 0',
+        expr=f'sum by (kind) ({PROCESSES.sample}{{outcome="missing"}}) > 0',
         severity="ticket",
         lasting="300s",
         summary="{{ $value }} processes ({{ $labels.kind }}) do not tell their series",
@@ -48,7 +48,8 @@ def alerts(limits: Figures) -> Iterator[Alert]:
 def _capacity(limits: Figures) -> Iterator[Alert]:
     yield Alert(
         name="TercetQueueGrowing",
-        expr=f"{HELD} >= {limits.held}\nand\nderiv({HELD}[10m]) > 0",
+        expr=f"{HELD} >= {limits.held}\nand\nderiv({HELD}[10m]) > 0\n"
+        f"unless on (pool)\n{HELD} < on (pool) {limits.held} * max by (pool) ({scaling.READY.sample})",
         severity="page",
         lasting="300s",
         summary="The queue of {{ $labels.pool }} grows",
@@ -57,11 +58,11 @@ def _capacity(limits: Figures) -> Iterator[Alert]:
     )
     yield Alert(
         name="TercetPoolDown",
-        expr=f"max by (pool) ({scaling.READY.sample}) == 0\nand\nmax by (pool) ({scaling.TARGET.sample}) > 0",
+        expr=_down(limits),
         severity="page",
         lasting="120s",
         summary="No replica of {{ $labels.pool }} can answer",
-        text="The pool should have replicas and none is ready.",
+        text="The pool should have replicas, none is ready, and none will be in time.",
         runbook="pool-down",
     )
     yield Alert(
@@ -74,6 +75,14 @@ def _capacity(limits: Figures) -> Iterator[Alert]:
         "taken out of the batch.",
         runbook="kv-cache-full",
     )
+
+
+def _down(limits: Figures) -> str:
+    """Return what a pool is that has nothing ready and is not just waking; one that starts over and over is down."""
+    ready, target = scaling.READY.sample, scaling.TARGET.sample
+    waking = f"max by (pool) ({scaling.STARTING_FOR.sample}) <= {limits.cold_start}"
+    fruitless = f"max by (pool) (max_over_time({ready}[30m])) == 0 and max by (pool) ({target} offset 30m) > 0"
+    return f"max by (pool) ({ready}) == 0\nand\nmax by (pool) ({target}) > 0\nunless\n({waking} unless ({fruitless}))"
 
 
 def _scaling(limits: Figures) -> Iterator[Alert]:
@@ -107,11 +116,12 @@ def _scaling(limits: Figures) -> Iterator[Alert]:
     )
     yield Alert(
         name="TercetControllerSilent",
-        expr=f"min({scaling.AGE.sample}) > {SILENT_S:g}",
+        # Without its node, or without any gateway, nobody tells how old its last decision is.
+        expr=f"min({scaling.AGE.sample}) > {SILENT_S:g}\nor\nabsent({scaling.AGE.sample})",
         severity="page",
-        lasting="60s",
+        lasting="120s",
         summary="The fleet controller is silent",
-        text="Its last decision is {{ $value | humanizeDuration }} old: pools keep the size they have.",
+        text="It has decided nothing for half a minute, or nothing is told of it: pools keep the size they have.",
         runbook="controller-silent",
     )
     yield Alert(

@@ -36,10 +36,13 @@ def rules(config: Config, namespace: str = "") -> dict[str, Any]:
 
 
 def groups(goals: list[Any], budgets: list[Any], warned: list[Any]) -> list[dict[str, Any]]:
-    """Return the three groups; what is left of a budget is a query over weeks, and seldom asked."""
+    """Return the three groups; what is left of a budget is a query over weeks, and seldom asked.
+
+    A result is there for five minutes (Prometheus' lookback): at a longer interval an alert on it would come and go.
+    """
     return [
         {"name": "tercet-goals", "rules": goals},
-        {"name": "tercet-budgets", "interval": "5m", "rules": budgets},
+        {"name": "tercet-budgets", "interval": "2m", "rules": budgets},
         {"name": "tercet-alerts", "rules": warned},
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,9 +95,9 @@ class Live:
 class Gateway:
     """One gateway process.
 
-    ``fleet`` returns the fleet controller's last word, None before the first. ``clock`` is monotonic, ``utc_now`` is
-    the wall clock. ``records`` is the folder that nodes may keep records in, ``answers`` the one for answers that
-    may be given again, ``audit`` the one of the audit trail.
+    ``fleet`` returns the fleet controller's last word, None before the first; ``heard`` says whether it is still
+    heard. ``clock`` is monotonic, ``utc_now`` is the wall clock. ``records`` is the folder that nodes may keep records
+    in, ``answers`` the one for answers that may be given again, ``audit`` the one of the audit trail.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class Gateway:
         *,
         name: str = "gateway",
         fleet: Callable[[], FleetView | None],
+        heard: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
         utc_now: Callable[[], datetime] = _utc_now,
         traces: Traces | None = None,
@@ -126,7 +127,7 @@ class Gateway:
         self._transport = transport
         self._fleet = fleet
         self._demand = Demand(clock, self.metrics.first_token_by_edge, self._pool)
-        self.metrics.registry.register(DemandCollector(self._demand.read))
+        self.metrics.registry.register(DemandCollector(self._demand.read, self._promising))
         self.goals = GoalTally()
         self.metrics.registry.register(GoalCollector(self.goals.read))
         self.turnstile = Turnstile()
@@ -143,7 +144,7 @@ class Gateway:
         self._view: FleetView | None = None
         self._seen_ready = False
         self.metrics.fleet.register(CanaryCollector(self._last_view))
-        self.metrics.fleet.register(ScalingCollector(self._last_view, lambda: utc_now().timestamp()))
+        self.metrics.fleet.register(ScalingCollector(self._last_view, lambda: utc_now().timestamp(), heard))
         self.exposition = Exposition(name, self.metrics, self._last_view)
         self.live = self._compile(settings)
 
@@ -200,6 +201,12 @@ class Gateway:
     def _pool(self, name: str) -> PoolState | None:
         view = self._last_view()
         return view.pools.get(name) if view is not None else None
+
+    def _promising(self) -> Iterator[str]:
+        view = self._last_view()
+        for name, pool in view.pools.items() if view is not None else ():
+            if pool.ttft_target_s is not None or pool.tpot_target_s is not None:
+                yield name
 
     def _last_view(self) -> FleetView | None:
         """Return the controller's last word.

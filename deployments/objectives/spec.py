@@ -41,10 +41,10 @@ class Goal(Strict):
 class Thresholds(Strict):
     """When an alert goes off that no goal covers.
 
-    A pool's queue grows with ``held`` requests or more without a first token. A start is late after ``cold_start``
-    seconds, or after ``cold_start_factor`` times what it took before. A pool flaps that was to grow and to shrink
-    ``flaps`` times each in half an hour. A KV cache is full with a share of ``kv_used`` in use. A request should not
-    cost more than ``cost_per_request``, by currency, on average over an hour.
+    A pool's queue grows with ``held`` requests or more a ready replica without a first token. A start is late after
+    ``cold_start`` seconds, or after ``cold_start_factor`` times what it took before. A pool flaps that was to grow and
+    to shrink ``flaps`` times each in half an hour. A KV cache is full with a share of ``kv_used`` in use. A request
+    should not cost more than ``cost_per_request``, by currency, on average over an hour.
     """
 
     held: int = Field(default=10, ge=1, strict=True)

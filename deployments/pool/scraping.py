@@ -42,11 +42,13 @@ class Scraping:
     async def __call__(self, form: Form, node: str = "") -> Gathered:
         """Return what the processes have, those on the machine *node* alone where one is named.
 
-        One that does not answer in time is counted, not waited for.
+        One that has not answered when the time for all is over is counted, not waited for.
         """
         places = [place for place in self._places() if not node or _host(place[1]) == node]
-        limit = asyncio.Semaphore(AT_ONCE)
-        found = await asyncio.gather(*(self._ask(address, key, form, limit) for _, address, key in places))
+        limit, until_s = asyncio.Semaphore(AT_ONCE), asyncio.get_running_loop().time() + self._within_s
+        found = await asyncio.gather(
+            *(self._ask(address, key, form, limit=limit, until_s=until_s) for _, address, key in places)
+        )
         told = Gathered()
         for (kind, _, _), families in zip(places, found, strict=True):
             told.add(kind, families)
@@ -64,16 +66,20 @@ class Scraping:
                 if replica.address:
                     yield "replica", replica.address, replica.key
 
-    async def _ask(self, address: str, key: str, form: Form, limit: asyncio.Semaphore) -> list[Family] | None:
-        async with limit:
-            try:
-                async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
-                    call = channel.unary_unary(METHOD)
-                    told = await call(form.encode(), metadata=((KEY, key),), timeout=self._within_s)
-                    return _families.decode(told)
-            except (grpc.RpcError, grpc.aio.UsageError, msgspec.MsgspecError) as error:
-                log.info("scrape_missed address=%s reason=%s", address, type(error).__name__)
-                return None
+    async def _ask(
+        self, address: str, key: str, form: Form, *, limit: asyncio.Semaphore, until_s: float
+    ) -> list[Family] | None:
+        try:
+            async with (
+                asyncio.timeout_at(until_s),
+                limit,
+                grpc.aio.insecure_channel(address, options=OPTIONS) as channel,
+            ):
+                told = await channel.unary_unary(METHOD)(form.encode(), metadata=((KEY, key),), timeout=self._within_s)
+                return _families.decode(told)
+        except (TimeoutError, grpc.RpcError, grpc.aio.UsageError, msgspec.MsgspecError) as error:
+            log.info("scrape_missed address=%s reason=%s", address, type(error).__name__)
+            return None
 
 
 def _host(address: str) -> str:

@@ -16,11 +16,18 @@ from deployments.telemetry.histograms import add_histogram
 class ScalingCollector(Collector):
     """Reads the fleet controller's last word whenever it is scraped; nothing before the first.
 
-    Every gateway knows the same, and the one that is scraped tells it for all. ``wall`` is Unix time in seconds.
+    Every gateway knows the same, and the one that is scraped tells it for all. One that no longer hears of the
+    controller, as ``heard`` says, tells the age alone: what others count on it would count again. ``wall`` is Unix time
+    in seconds.
     """
 
-    def __init__(self, fleet: Callable[[], FleetView | None], wall: Callable[[], float] = time.time) -> None:
-        self._fleet, self._wall = fleet, wall
+    def __init__(
+        self,
+        fleet: Callable[[], FleetView | None],
+        wall: Callable[[], float] = time.time,
+        heard: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._fleet, self._wall, self._heard = fleet, wall, heard
 
     def collect(self) -> Iterator[Metric]:
         """Yield the pools' sizes, then what the loop has done."""
@@ -29,6 +36,7 @@ class ScalingCollector(Collector):
             age = series.AGE.measured()
             age.add_metric([], max(0.0, self._wall() - view.at_s))
             yield age
+        if view is not None and self._heard():
             yield from _pools(view)
             if view.scaling is not None:
                 yield from _loop(view.scaling, view.pools)

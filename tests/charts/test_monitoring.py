@@ -13,6 +13,7 @@ from cluster.config import Config
 from cluster.rendering.chart_rules import chart_rules
 from cluster.rendering.grafana import dashboards
 from cluster.rendering.rules import rules
+from deployments.telemetry.catalogue.labels import LABELS
 from tests.charts.tools import CHART, objects, of_kind, of_profile, profile, rendered
 from tests.cluster.rendering.alert_cases import case_of_promtool, cases
 from tests.prometheus import promtool
@@ -84,8 +85,11 @@ def test_an_alert_goes_off_for_its_own_namespace_alone(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(carried(told)), encoding="utf-8")
     promtool("check", "rules", str(file))
     down = next(case for case in cases() if case["alert"] == "TercetPoolDown")
-    here = [case_of_promtool(_in("llm", case)) for case in (cases()[0], down)]
+    growing = [case for case in cases() if case["alert"] == "TercetQueueGrowing"]
+    here = [case_of_promtool(_in("llm", case)) for case in (cases()[0], down, *growing)]
     elsewhere = [case_of_promtool({**_in("other", down), "labels": []})]
+    silent = next(case for case in cases() if case["alert"] == "TercetControllerSilent" and not case["labels"])
+    here.append(case_of_promtool({**_in("other", silent), "labels": [{"severity": "page"}]}))
     suite = tmp_path / "tests.yaml"
     suite.write_text(yaml.safe_dump({"rule_files": [file.name], "tests": here + elsewhere}), encoding="utf-8")
     assert "SUCCESS" in promtool("test", "rules", str(suite))
@@ -111,11 +115,17 @@ def test_each_pod_is_a_target_and_a_gateway_is_asked(
     (monitor,) = (one for one in of_kind(found, kind) if one["metadata"]["name"] == "t-tercet-parts")
     (endpoint,) = monitor["spec"][endpoints]
     labels = _relabelled(endpoint["relabelings"], tmp_path)
+    assert endpoint["honorLabels"] is True
     assert labels["__address__"] == f"t-tercet-metrics-gateway.llm.svc:{port}"
     assert (labels["__param_node"], labels["instance"]) == ("10.0.0.7", "t-head-0")
     (service,) = (one for one in of_kind(found, "Service") if one["metadata"]["name"] == "t-tercet-metrics-gateway")
     assert port in {one["port"] for one in service["spec"]["ports"]}
     assert service["spec"]["publishNotReadyAddresses"] is True
+
+
+def test_series_say_nothing_of_their_own_that_the_operator_says_of_targets() -> None:
+    """`endpoint` aside, which of both is ours: what a series says has the upper hand."""
+    assert LABELS.keys() & {"namespace", "pod", "container", "service", "job", "instance", "endpoint"} == {"endpoint"}
 
 
 def test_monitors_carry_the_token_where_one_is_named() -> None:
@@ -155,6 +165,6 @@ def _relabelled(relabelings: list[dict[str, Any]], folder: Path) -> dict[str, st
     }
     file = folder / "prometheus.yaml"
     file.write_text(yaml.safe_dump({"scrape_configs": [job]}), encoding="utf-8")
-    (told,) = json.loads(promtool("check", "service-discovery", "--timeout=300ms", str(file), "parts"))
+    (told,) = json.loads(promtool("check", "service-discovery", "--timeout=3s", str(file), "parts"))
     found: dict[str, str] = told["labels"]
     return found

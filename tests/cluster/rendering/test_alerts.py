@@ -70,6 +70,13 @@ def test_a_short_window_leaves_out_what_would_be_no_burn() -> None:
     assert windows == ["1h", "6h"]
 
 
+def test_what_is_recorded_is_there_until_it_is_recorded_again() -> None:
+    """Prometheus takes a sample of five minutes ago for gone; half of that leaves room for a late evaluation."""
+    intervals = [group["interval"] for group in rules(config())["groups"] if "interval" in group]
+    assert intervals
+    assert all(one.endswith("m") and float(one[:-1]) <= 2.5 for one in intervals)
+
+
 def test_the_prometheus_operator_has_them_as_its_own_kind() -> None:
     """The same groups."""
     told = yaml.safe_load(prometheus_rule(config(), labels={"release": "x"}))
@@ -96,4 +103,20 @@ def test_each_alert_goes_off_when_it_should(file: Path) -> None:
     tested.write_text(
         yaml.safe_dump({"rule_files": [file.name], "evaluation_interval": "1m", "tests": tests}), encoding="utf-8"
     )
+    assert "SUCCESS" in promtool("test", "rules", str(tested))
+
+
+def test_processes_that_are_missing_add_up(file: Path) -> None:
+    """Where each pod is a target, each has its own on its page."""
+    (rule,) = (rule for rule in every_rule() if rule.get("alert") == "TercetProcessesMissing")
+    series = 'tercet_exposition_processes{{kind="replica",outcome="missing",instance="{}"}}'
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": series.format(pod), "values": "1x10"} for pod in "abc"],
+        "promql_expr_test": [
+            {"expr": rule["expr"], "eval_time": "5m", "exp_samples": [{"labels": '{kind="replica"}', "value": 3}]}
+        ],
+    }
+    tested = file.with_name("tests.yaml")
+    tested.write_text(yaml.safe_dump({"rule_files": [file.name], "tests": [test]}), encoding="utf-8")
     assert "SUCCESS" in promtool("test", "rules", str(tested))

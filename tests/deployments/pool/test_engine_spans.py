@@ -36,10 +36,15 @@ class Traced:
     gateway: Gateway
     engine: Traces
     sent: Receiver
+    kept: asyncio.Event
 
     async def flush(self) -> None:
-        """Send what both have kept."""
-        await asyncio.sleep(0.3)  # the gateway's word to the replica is on its way
+        """Send what both have kept, once the replica has the gateway's word on a trace."""
+        await asyncio.wait_for(self.kept.wait(), timeout=10)
+        await self.close()
+
+    async def close(self) -> None:
+        """Send what is there."""
         for traces in (self.gateway.traces, self.engine):
             await asyncio.to_thread(traces.close)
 
@@ -55,13 +60,17 @@ async def traced(folder: Path, monkeypatch: pytest.MonkeyPatch, **telemetry: Any
         theirs = from_environment("tercet-engine")
         spans = EngineSpans("dense", "r0", theirs)
 
+        kept = asyncio.Event()
+
+        def keep(request: str) -> None:
+            theirs.decide(request, keep=True)
+            kept.set()
+
         def answer(call: Call) -> Any:
             frames = engine.generate(call.request, context_of(call, now_s=time.monotonic()))
             return spans.around(call, frames)  # type: ignore[arg-type]
 
-        listener = Listener(
-            answer, lambda yours: Load(yours=yours, limit=8), kept=lambda request: theirs.decide(request, keep=True)
-        )
+        listener = Listener(answer, lambda yours: Load(yours=yours, limit=8), kept=keep)
         await listener.start("127.0.0.1")
         place = ReplicaPlace(replica="r0", address=listener.address, key=listener.key)
         view = FleetView(at_s=0.0, pools={"dense": PoolState(ready=1, target=1, starting=0, replicas=(place,))})
@@ -76,11 +85,11 @@ async def traced(folder: Path, monkeypatch: pytest.MonkeyPatch, **telemetry: Any
             traces=from_environment(),
         )
         gateway.traces.kept = links.keep
-        run = Traced(gateway, theirs, sent)
+        run = Traced(gateway, theirs, sent, kept)
         try:
             yield run
         finally:
-            await run.flush()
+            await run.close()
             await gateway.close()
             await links.close()
             await listener.close()

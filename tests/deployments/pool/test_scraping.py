@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 import grpc
@@ -13,6 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from deployments.gateway.gateway import Gateway
+from deployments.pool import scraping
 from deployments.pool.listener import Listener
 from deployments.pool.scraped import METHOD, ScrapePoint
 from deployments.pool.scraping import Scraping
@@ -62,7 +64,7 @@ async def cluster() -> AsyncIterator[Cluster]:
             await listener.start(HOST)
             stack.push_async_callback(listener.close)
             replicas.append(ReplicaPlace(replica=name, address=listener.address, key=listener.key))
-        pool = PoolState(ready=2, target=2, starting=0, replicas=tuple(replicas))
+        pool = PoolState(ready=2, target=2, starting=0, replicas=tuple(replicas), ttft_target_s=2.0)
         places = tuple(one.exposition.place for one in both.gateways)
         both.view = FleetView(at_s=0.0, pools={"dense": pool}, gateways=places, node="10.0.0.9")
         yield both
@@ -94,6 +96,8 @@ async def test_any_gateway_tells_of_all() -> None:
             assert found["tercet_exposition_processes", "kind=replica", "outcome=missing"] == 0
         for name in ("g0", "g1"):
             assert found["tercet_graph_hidden_tokens_total", f"gateway={name}", "node=n"] == 3
+            assert found["tercet_slo_judged_total", f"gateway={name}", "pool=dense"] == 0
+            assert found["tercet_slo_within_total", f"gateway={name}", "pool=dense"] == 0
 
 
 async def test_a_process_that_is_gone_is_counted_and_not_waited_for() -> None:
@@ -105,6 +109,18 @@ async def test_a_process_that_is_gone_is_counted_and_not_waited_for() -> None:
     assert found["tercet_exposition_processes", "kind=gateway", "outcome=missing"] == 1
     assert found["tercet_exposition_processes", "kind=gateway", "outcome=told"] == 1
     assert found["tercet_engine_running", "pool=dense", "replica=r1"] == 3
+
+
+async def test_many_that_hang_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few are asked at a time: a scraper's patience is for the whole."""
+    monkeypatch.setattr(scraping, "AT_ONCE", 1)
+    with closing(socket.create_server((HOST, 0))) as mute:
+        address = f"{HOST}:{mute.getsockname()[1]}"
+        places = tuple(GatewayPlace(gateway=f"g{number}", address=address, key="k") for number in range(20))
+        view = FleetView(at_s=0.0, pools={}, gateways=places)
+        async with asyncio.timeout(8):
+            told = await Scraping("own", lambda: view, within_s=0.5)("text")
+    assert told.counts == {("gateway", "missing"): 20}
 
 
 async def test_one_machine_s_part() -> None:

@@ -9,9 +9,9 @@ from deployments.signals import FleetView, PoolState, Scaling
 from deployments.telemetry.scaling import ScalingCollector
 
 
-def scraped(view: FleetView | None) -> list[str]:
+def scraped(view: FleetView | None, *, heard: bool = True) -> list[str]:
     registry = CollectorRegistry()
-    registry.register(ScalingCollector(lambda: view, lambda: 12.5))
+    registry.register(ScalingCollector(lambda: view, lambda: 12.5, lambda: heard))
     return generate_latest(registry).decode().splitlines()
 
 
@@ -49,3 +49,11 @@ def test_sizes_decisions_errors_and_times_are_there() -> None:
 def test_before_the_controller_s_first_word_nothing_is_claimed() -> None:
     """No zero that nobody measured."""
     assert scraped(None) == []
+
+
+def test_a_gateway_that_hears_nothing_more_tells_no_old_counts() -> None:
+    """Beside another that does, a counter would go back and forth."""
+    pool = PoolState(ready=1, target=3, starting=2)
+    view = FleetView(at_s=0.0, pools={"dense": pool}, scaling=Scaling(decisions={"dense": (3, 1)}))
+    lines = [line for line in scraped(view, heard=False) if not line.startswith("#")]
+    assert lines == ["tercet_autoscale_age_seconds 12.5"]

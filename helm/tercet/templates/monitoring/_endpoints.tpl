@@ -3,11 +3,13 @@
 {{- default (include "tercet.port" .) (include "tercet.adminPort" .) -}}
 {{- end -}}
 
-{{/* Each pod is a target, and any gateway is asked for its part: so every figure is there once, and labelled with its pod. */}}
+{{/* Each pod is a target, and any gateway is asked for its part: so every figure is there once, and labelled with its pod.
+The operator gives each target a label `endpoint`, and the series' own one is to stay. */}}
 {{- define "tercet.partsEndpoint" -}}
 - port: metrics
   path: /metrics
   interval: {{ .monitor.interval }}
+  honorLabels: true
   {{- if .monitor.token.name }}
   authorization:
     credentials: {name: {{ .monitor.token.name | quote }}, key: {{ .monitor.token.key | quote }}}
