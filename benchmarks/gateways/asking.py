@@ -81,7 +81,7 @@ async def _read(reader: asyncio.StreamReader, reply: Reply) -> None:
     if "content-length" in reply.headers:
         reply.body = await reader.readexactly(int(reply.headers["content-length"]))
     else:
-        while size := int(await reader.readline() or b"0", 16):
+        while size := int(await reader.readuntil(b"\r\n"), 16):
             reply.body += (await reader.readexactly(size + 2))[:-2]
-        await reader.readline()
+        await reader.readuntil(b"\r\n")
     reply.ended = True
