@@ -1,4 +1,4 @@
-"""How many misses to plan for: those that the target leaves, and fewer after there were too many."""
+"""How many misses to plan for: those that the target leaves, fewer after too many and more after next to none."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ _MEMORY_S = 86_400.0
 _SPEND = 0.8
 # What was aimed at counts like so many misses that came as they should.
 _PRIOR = 50.0
-# Misses that did not come are not saved up: a margin that quiet hours have worn thin does not outlast the first rise,
-# and an overrun costs more than was spared.
-_LOWEST = 0.1
+# So many times the aim are planned for at the most, where fewer have missed, and at the least, where more have. Whole
+# replicas, and those that are held for a while, take in misses that a plan counts. But what did not miss is not saved
+# up any further: a margin that quiet hours have worn thin does not outlast the first rise.
+_MOST, _LEAST = 1.5, 0.1
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Headroom:
         aim = self.budget * _SPEND
         prior = max(_PRIOR, aim * self.judged)
         ratio = (aim * self.judged + prior) / (self.missed + prior)
-        return aim * min(1.0, max(_LOWEST, ratio))
+        return aim * min(_MOST, max(_LEAST, ratio))
 
     def plain(self) -> dict[str, Any]:
         """Return what was learnt as plain JSON."""
