@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -80,7 +81,8 @@ class Crowd:
     def _ask(self) -> None:
         with httpx.Client(timeout=30) as client:
             while not self._over.is_set():
-                client.post(f"{self._url}/v1/chat/completions", json=self._body)
+                with contextlib.suppress(httpx.HTTPError):  # a client that waited in vain asks again
+                    client.post(f"{self._url}/v1/chat/completions", json=self._body)
                 time.sleep(0.05)
 
 
@@ -145,8 +147,7 @@ def test_traffic_shows_on_the_graph(watched: Watched) -> None:
     page = watched.signed_in(color_scheme="light")
     with Crowd(watched.one.url, 3, "auto", CODE):
         page.wait_for_selector('.edge[data-level=ok][aria-label^="spared → dense:"]')
-        label = page.get_attribute('.edge[aria-label^="careful → spared"]', "aria-label")
-        assert "/s" in label
+        page.wait_for_selector('.edge[data-level=ok][aria-label^="careful → spared:"][aria-label*="/s"]')
         page.locator("#edges tr").nth(2).wait_for(state="attached")
         picture(page, "graph")
     idle = page.get_attribute('.edge[aria-label^="careful → distilled"]', "data-level")
@@ -176,6 +177,7 @@ def test_the_newest_backtest_is_shown(watched: Watched) -> None:
     ]
     (watched.folder / "week.json").write_text(json.dumps({"trace": "a week", "period": "", "rows": told}))
     page = watched.signed_in()
+    page.wait_for_selector("#backtest tr.policy")
     assert page.locator("#backtest tr.policy td").all_inner_texts() == ["sla", "99.91%", "× 1.07", "9", "3"]
     assert page.locator("#backtest circle").count() == len(rows)
 
