@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from deployments.errors import by_code
-from deployments.page.readings import Counts, Edge, Reading
+from deployments.errors import Declined, by_code
+from deployments.page.readings import CLIENTS, Counts, Edge, Reading
 
 WINDOW_S = 15.0
 _FINE = frozenset({"ok", "cancelled"})
@@ -81,7 +81,7 @@ def _grow(into: Counts, now: Counts, before: Counts) -> None:
 
 def _told(edge: Edge, grown: Counts, total: float, span_s: float) -> dict[str, Any]:
     whole = sum(grown.outcomes.values())
-    failed = {code: round(count) for code, count in sorted(grown.outcomes.items()) if count and _is_fault(code)}
+    failed = {code: round(count) for code, count in sorted(grown.outcomes.items()) if count and _is_fault(code, edge)}
     latencies = grown.answers if quantile(grown.answers, _P50) is not None else grown.calls
     return {
         "node": edge[0],
@@ -95,9 +95,14 @@ def _told(edge: Edge, grown: Counts, total: float, span_s: float) -> dict[str, A
     }
 
 
-def _is_fault(outcome: str) -> bool:
-    """Say whether an operator should look: at failures and at what there was no room for, not at clients' mistakes."""
+def _is_fault(outcome: str, edge: Edge) -> bool:
+    """Say whether an operator should look: at failures and at what there was no room for, not at clients' mistakes.
+
+    Nor at an answer that a node found not good enough: another target is asked then, which is what a cascade is for.
+    """
     if outcome in _FINE or outcome.startswith("client_"):
+        return False
+    if outcome == Declined.code and edge[0] != CLIENTS:
         return False
     status = by_code(outcome).status
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS

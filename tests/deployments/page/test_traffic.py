@@ -80,6 +80,26 @@ def test_errors_are_what_an_operator_should_look_at() -> None:
     assert (told[0]["error_share"], told[0]["errors"]) == (0.1, {"engine_failed": 1})
 
 
+def test_an_answer_that_is_not_good_enough_is_a_fault_only_where_a_client_gets_nothing_else() -> None:
+    """Between nodes it is how a cascade escalates."""
+    labels = {"gateway": "g1", "entry": "auto", "model": "", "endpoint": "chat", "outcome": "declined"}
+
+    def came(count: float) -> list[Sample]:
+        return [edge(count, "declined"), Sample("tercet_requests_total", labels, count)]
+
+    told = window((0, came(0)), (10, came(10))).traffic()
+    assert [(one["node"], one["error_share"], one["errors"]) for one in told] == [
+        (CLIENTS, 1.0, {"declined": 10}), ("auto", 0.0, {}),
+    ]  # fmt: skip
+
+
+def test_a_target_that_was_not_asked_was_handed_nothing() -> None:
+    """Nothing went over the edge, and nothing failed there."""
+    spent = "retry_budget_spent"
+    told = window((0, [edge(5), edge(0, spent)]), (10, [edge(15), edge(90, spent)])).traffic()[0]
+    assert (told["rate"], told["error_share"], told["total"]) == (1.0, 0.0, 15)
+
+
 def test_the_latency_is_that_of_answers_and_of_calls_where_none_came_this_way() -> None:
     """A helper's answers reach no client."""
     calls = list(buckets(CALLS, (0.1, 0), (1.0, 10), (math.inf, 10)))
