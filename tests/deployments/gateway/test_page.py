@@ -172,6 +172,18 @@ async def test_nobody_else_sees_or_sends_anything(served: Gateway, headers: dict
         assert (await calls.post("/admin/play", json=ask(), headers=headers)).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["live", "play"])
+async def test_who_is_refused_is_in_the_log(served: Gateway, caplog: pytest.LogCaptureFixture, path: str) -> None:
+    """With what it wanted, and without what it came with."""
+    async with client(served) as calls:
+        method = "GET" if path == "live" else "POST"
+        await calls.request(method, f"/admin/{path}", headers={"authorization": "Bearer guess-of-somebody"})
+    told = [(one.levelname, getattr(one, "fields", {})) for one in caplog.records if one.getMessage() == "admin"]
+    assert [(level, one["action"], one["outcome"]) for level, one in told] == [("WARNING", path, "unauthorized")]
+    assert all(one["request_id"] for _, one in told)
+    assert "guess-of-somebody" not in caplog.text + str(told)
+
+
 async def test_what_happens_is_told_as_it_happens(served: Gateway) -> None:
     """First how the graph is drawn, then what goes over it."""
     async with client(served) as calls, watched(served, Fleet()) as told:
