@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from deployments.errors import Rejected
 
@@ -38,19 +39,17 @@ class Feed:
         if self._listeners >= self._most:
             raise Rejected(f"{self._most} pages watch already; close one", retry_after_s=5.0)
 
-    async def listen(self, heartbeat_s: float = HEARTBEAT_S) -> AsyncGenerator[bytes]:
-        """Yield each new value, and b"" where there was none for *heartbeat_s* seconds; raises Rejected."""
+    @contextmanager
+    def listen(self, heartbeat_s: float = HEARTBEAT_S) -> Iterator[AsyncGenerator[bytes]]:
+        """Take a place, and yield each new value, and b"" where there was none for *heartbeat_s* seconds.
+
+        Raises Rejected where nobody else may watch.
+        """
         self.check_room()
         self._listeners += 1
         try:
             self._begin()
-            seen, endings = 0, self._endings
-            while True:
-                newer = await self._newer(seen, endings, heartbeat_s)
-                if self._endings != endings:
-                    return
-                seen = self._number
-                yield self._value if newer else b""
+            yield self._values(self._endings, heartbeat_s)
         finally:
             self._listeners -= 1
             if not self._listeners and self._making is not None:
@@ -61,6 +60,15 @@ class Feed:
         """Have all who watch stop; others may begin."""
         self._endings += 1
         self._tell()
+
+    async def _values(self, endings: int, heartbeat_s: float) -> AsyncGenerator[bytes]:
+        seen = 0
+        while True:
+            newer = await self._newer(seen, endings, heartbeat_s)
+            if self._endings != endings:
+                return
+            seen = self._number
+            yield self._value if newer else b""
 
     async def _newer(self, seen: int, endings: int, within_s: float) -> bool:
         try:

@@ -292,6 +292,24 @@ async def test_so_many_may_watch_and_whoever_leaves_makes_room(served: Gateway) 
         await until(lambda: feed.listeners == 0)
 
 
+async def test_who_watches_a_gateway_that_ends_does_not_hold_it_up(served: Gateway) -> None:
+    """Nobody may begin to watch it then."""
+    feed = page_feed(served, Fleet())
+    async with (
+        listening_on(build_app(served, feed=feed)) as calls,
+        calls.stream("GET", "/admin/live", headers=BEARER) as response,
+    ):
+        told = events(response)
+        await anext(told)
+        served.reconfigure(served.live.settings.model_copy(update={"draining": True}))
+        feed.end()
+        async with asyncio.timeout(10):
+            assert [name async for name, _ in told if name != "snapshot"] == []
+        refused = await calls.get("/admin/live", headers=BEARER)
+    assert (refused.status_code, refused.json()["error"]["message"]) == (503, "this gateway is shutting down")
+    assert feed.listeners == 0
+
+
 async def test_the_port_closes_although_somebody_watches(served: Gateway) -> None:
     """Within seconds, and the work that was done for them ends."""
     feed = page_feed(served, Fleet())
