@@ -142,6 +142,31 @@ def test_a_wrong_token_opens_nothing(watched: Watched) -> None:
     picture(page, "refused")
 
 
+def test_a_gateway_that_turns_the_page_away_is_heard(watched: Watched) -> None:
+    """Its words are shown, and it is asked again."""
+    page = watched.open()
+    told = json.dumps({"error": {"message": "16 pages watch already; close one"}})
+    page.route("**/admin/live", lambda route: route.fulfill(status=503, body=told, content_type="application/json"))
+    page.fill("#token", TOKEN)
+    page.keyboard.press("Enter")
+    page.locator("#state[data-level=bad]", has_text="16 pages watch already").wait_for()
+    page.unroute("**/admin/live")
+    page.wait_for_selector("#state[data-level=ok]")
+
+
+def test_nothing_is_left_after_signing_out(watched: Watched) -> None:
+    """Neither the token, nor what was asked, answered or shown."""
+    page = watched.signed_in()
+    page.fill("#ask-prompt", "Something that is nobody's business")
+    page.click("#ask button[type=submit]")
+    page.wait_for_selector("#answer[data-level=ok]")
+    page.click("#sign-out")
+    page.wait_for_selector("#sign-in")
+    assert page.evaluate("sessionStorage.length") == 0
+    assert page.input_value("#ask-prompt") == ""
+    assert [page.text_content(part) for part in ("#answer", "#path", "#tenants", "#pool-list")] == [""] * 4
+
+
 def test_traffic_shows_on_the_graph(watched: Watched) -> None:
     """On the edges that it goes over, with its latency; and nothing that the policy of the page forbids."""
     page = watched.signed_in(color_scheme="light")
