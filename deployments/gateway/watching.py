@@ -77,8 +77,11 @@ class Watching:
         return await asyncio.to_thread(put_together)
 
     async def _count(self) -> None:
-        async with asyncio.timeout(WITHIN_S):
-            samples = await self._gateway.exposition.samples(NAMES)
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                samples = await self._gateway.exposition.samples(NAMES)
+        except TimeoutError:
+            return  # what was counted stays, and the rest goes on
         reading = await asyncio.to_thread(read, samples, self._gateway.name)
         self._window.add(self._gateway.clock(), reading)
 

@@ -39,16 +39,19 @@ class Window:
         """Return every edge that anything ever went over, by name; nothing before the second reading."""
         if len(self._readings) < 2:  # noqa: PLR2004
             return []
-        (began_s, _), (ended_s, newest) = self._readings[0], self._readings[-1]
-        span_s = max(1e-3, ended_s - began_s)
+        span_s = max(1e-3, self._readings[-1][0] - self._readings[0][0])
         grown: dict[Edge, Counts] = defaultdict(Counts)
         totals: dict[Edge, float] = defaultdict(float)
-        for gateway, edges in newest.items():
+        for gateway, edges in self._last().items():
             before = self._before(gateway)
             for edge, counts in edges.items():
                 totals[edge] += sum(counts.outcomes.values())
                 _grow(grown[edge], counts, before.get(edge, Counts()))
         return [_told(edge, grown[edge], totals[edge], span_s) for edge in sorted(grown)]
+
+    def _last(self) -> Reading:
+        """Return what each gateway told last: one that was missed once has not lost what it counted."""
+        return {gateway: edges for _, reading in self._readings for gateway, edges in reading.items()}
 
     def _before(self, gateway: str) -> Mapping[Edge, Counts]:
         """Return the oldest reading of *gateway*: one that is heard for the first time has nothing new to tell."""

@@ -24,7 +24,7 @@ from deployments.gateway.admin_settings import AdminSettings
 from deployments.gateway.app import build_admin_app, build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.page_files import page_files
-from deployments.gateway.watching import page_feed
+from deployments.gateway.watching import Watching, page_feed
 from deployments.page.feed import MOST_LISTENERS
 from tests.deployments.gateway.building import ask, gateway, listening_on, until
 from tests.deployments.scripted import Scripted
@@ -221,6 +221,20 @@ async def test_a_silent_controller_is_told_and_nothing_ends(served: Gateway) -> 
         _, snapshot = await anext(told)
     assert (snapshot["fleet"], snapshot["fault"]) == (None, "the fleet controller does not answer")
     assert snapshot["gateway"]["name"] == "test"
+
+
+async def test_gateways_that_are_not_heard_in_time_cost_nothing_else(
+    served: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is told."""
+
+    async def never(_: str, node: str = "") -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("deployments.gateway.watching.WITHIN_S", 0.01)
+    monkeypatch.setattr(served.exposition, "siblings", never)
+    snapshot = json.loads(await Watching(served, Fleet()).snapshot())
+    assert (snapshot["fleet"]["mode"], snapshot["edges"]) == ("approve", [])
 
 
 async def test_a_request_is_sent_as_any_client_s_and_says_its_way(served: Gateway) -> None:

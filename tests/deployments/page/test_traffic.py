@@ -73,6 +73,13 @@ def test_a_gateway_that_is_heard_for_the_first_time_did_not_do_it_all_just_now()
     assert window(*readings).traffic()[0]["rate"] == 0
 
 
+def test_a_gateway_that_was_missed_once_keeps_what_it_told() -> None:
+    """Nothing of it vanishes and comes back."""
+    readings = [(0, [edge(0), edge(0, gateway="g2")]), (5, [edge(0), edge(50, gateway="g2")]), (10, [edge(10)])]
+    told = window(*readings).traffic()[0]
+    assert (told["rate"], told["total"]) == (6.0, 60)
+
+
 def test_errors_are_what_an_operator_should_look_at() -> None:
     """A client's mistake, and one that left, is none."""
     codes = {"ok": 6.0, "cancelled": 1.0, "invalid_request": 1.0, "client_closed": 1.0, "engine_failed": 1.0}
