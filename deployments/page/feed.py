@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from deployments.errors import Rejected
 
 EVERY_S = 1.0
+# A pause is so many times what the value before it took, but no longer than pages wait before they call that silence.
+_RESTS, _MOST_REST_S = 10, 2.5
 HEARTBEAT_S = 10.0
 MOST_LISTENERS = 16
 
 
 class Feed:
-    """Calls *make* every *every_s* seconds while there are listeners, *most* at once.
+    """Calls *make* every *every_s* seconds, or more seldom where that takes long, while *most* or fewer listen.
 
     Who reads slowly misses values and always has the newest. ``make`` must not raise, and the task that calls it ends
     with the last listener.
@@ -85,11 +87,14 @@ class Feed:
             self._making = asyncio.create_task(self._go_on(), name="operator's page")
 
     async def _go_on(self) -> None:
+        clock = asyncio.get_running_loop().time
         while True:
+            began_s = clock()
             value = await self._make()
+            took_s = clock() - began_s
             self._number, self._value = self._number + 1, value
             self._tell()
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(max(self._every_s, min(_RESTS * took_s, _MOST_REST_S)))
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
@@ -53,6 +54,26 @@ async def test_silence_is_told_so_that_nobody_takes_it_for_the_end() -> None:
 
     with Feed(never).listen(heartbeat_s=0.01) as values:
         assert await anext(values) == b""
+
+
+async def test_what_takes_long_is_made_more_seldom() -> None:
+    """So that it takes no more than its share of the process."""
+    took, ended, rests = 0.0, 0.0, list[float]()
+
+    async def slow() -> bytes:
+        nonlocal took, ended
+        began = time.monotonic()
+        if ended:
+            rests.append((began - ended) / took)
+        await asyncio.sleep(0.01)
+        ended = time.monotonic()
+        took = ended - began
+        return b"x"
+
+    feed = Feed(slow, every_s=0.001)
+    with feed.listen():
+        await until(lambda: len(rests) >= 2)
+    assert min(rests) > 5
 
 
 async def test_there_is_room_for_so_many() -> None:
