@@ -24,6 +24,8 @@ from deployments.page.feed import Feed
 
 # A page asks again after this long, with a token that still has to be good.
 WATCH_S = 600.0
+# Who does not take what it is sent within this makes room for others.
+WRITE_S = 10.0
 KEY_HEADER = "x-tercet-key"
 _CREDENTIALS = (b"authorization", b"x-api-key", KEY_HEADER.encode())
 
@@ -122,12 +124,11 @@ class _Stream:
 
     async def _run(self, values: AsyncIterator[bytes], outlet: Outlet, until_s: float) -> None:
         try:
-            await outlet.start(
-                200, [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-store")]
-            )
+            headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-store")]
+            await _taken(outlet.start(200, headers))
             await self._events(values, outlet, until_s)
-            await outlet.write(b"", more=False)
-        except ClientLostError:
+            await _taken(outlet.write(b"", more=False))
+        except (ClientLostError, TimeoutError):
             return
 
     async def _events(self, values: AsyncIterator[bytes], outlet: Outlet, until_s: float) -> None:
@@ -135,10 +136,15 @@ class _Stream:
         async for value in values:
             if known != self._gateway.live.fingerprint:
                 known = self._gateway.live.fingerprint
-                await outlet.write(_event("graph", shown(self._gateway)))
-            await outlet.write(_event("snapshot", value) if value else b": nothing new\n\n")
+                await _taken(outlet.write(_event("graph", shown(self._gateway))))
+            await _taken(outlet.write(_event("snapshot", value) if value else b": nothing new\n\n"))
             if self._gateway.clock() >= until_s:
                 return
+
+
+async def _taken(written: Awaitable[None]) -> None:
+    async with asyncio.timeout(WRITE_S):
+        await written
 
 
 def _event(name: str, data: bytes) -> bytes:
