@@ -101,6 +101,9 @@ class Watching:
         try:
             async with asyncio.timeout(WITHIN_S):
                 entries = await self._overseer.costs(until - COST_HOURS, until)
-        except (ServingError, TimeoutError):
+        except TimeoutError:
             return  # what was known stays; the controller's silence is told already
+        except ServingError as error:
+            self._costs = {**(self._costs or {"hours": COST_HOURS, "tenants": []}), "fault": error.message}
+            return
         self._costs = cost_table(entries, COST_HOURS, self._gateway.live.settings.currency)

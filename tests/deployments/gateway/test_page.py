@@ -47,6 +47,7 @@ class Fleet:
 
     told: dict[str, Any] = field(default_factory=lambda: {"mode": "approve", "pools": {}, "decisions": []})
     fault: str = ""
+    unreadable: str = ""
 
     async def status(self) -> Mapping[str, Any]:
         if self.fault:
@@ -55,6 +56,8 @@ class Fleet:
 
     async def costs(self, since_hour: int, until_hour: int) -> list[Entry]:
         assert until_hour - since_hour == 24
+        if self.unreadable:
+            raise Rejected(self.unreadable)
         return []
 
 
@@ -223,6 +226,13 @@ async def test_a_silent_controller_is_told_and_nothing_ends(served: Gateway) -> 
     assert snapshot["gateway"]["name"] == "test"
 
 
+async def test_why_nothing_is_known_of_costs_is_told(served: Gateway) -> None:
+    """The rest is as ever."""
+    snapshot = json.loads(await Watching(served, Fleet(unreadable="the book cannot be read")).snapshot())
+    assert (snapshot["costs"]["tenants"], snapshot["costs"]["fault"]) == ([], "the book cannot be read")
+    assert snapshot["fault"] == ""
+
+
 async def test_gateways_that_are_not_heard_in_time_cost_nothing_else(
     served: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +319,28 @@ async def test_so_many_may_watch_and_whoever_leaves_makes_room(served: Gateway) 
             refused = await calls.get("/admin/live", headers=BEARER)
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "rejected")
         await until(lambda: feed.listeners == 0)
+
+
+async def test_who_takes_nothing_loses_its_place(served: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has it from before the first byte, and for seconds at most."""
+    monkeypatch.setattr("deployments.gateway.page_admin.WRITE_S", 0.2)
+    feed, sent = page_feed(served, Fleet()), list[int]()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(feed.listeners)
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    headers = [(name.encode(), value.encode()) for name, value in BEARER.items()]
+    scope = {
+        "type": "http", "method": "GET", "path": "/admin/live", "query_string": b"", "headers": headers
+    }  # fmt: skip
+    async with asyncio.timeout(20):
+        await build_app(served, feed=feed)(scope, receive, send)
+    assert (sent, feed.listeners) == ([1, 1], 0)
 
 
 async def test_who_watches_a_gateway_that_ends_does_not_hold_it_up(served: Gateway) -> None:
