@@ -11,7 +11,12 @@ from deployments.engines.synthetic_spec import SyntheticSpec
 from tests.deployments.gateway.building import ask, client, engines, gateway
 from tests.exposition import exposition
 
-GRAPH: dict[str, Any] = {"kept": {"cache": "chain"}, "chain": {"fallback": ["dense"]}, "shared": {"coalesce": "dense"}, "queued": {"admission": "dense", "concurrent": 1, "queue": 1}}
+GRAPH: dict[str, Any] = {
+    "kept": {"cache": "chain"},
+    "chain": {"fallback": ["dense"]},
+    "shared": {"coalesce": "dense"},
+    "queued": {"admission": "dense", "concurrent": 1, "queue": 1},
+}
 SLOW = SyntheticSpec.model_validate({"step": {"base_ms": 5}, "output_tokens": 8})
 
 
