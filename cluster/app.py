@@ -35,6 +35,7 @@ from deployments.gateway.app import build_admin_app, build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.settings import GatewaySettings
 from deployments.gateway.watching import page_feed
+from deployments.page.feed import Feed
 from deployments.pool import accounting
 from deployments.pool.adapter_orders import AdapterOrders
 from deployments.pool.failover import Failover
@@ -103,6 +104,7 @@ class GatewayReplica:
         self._loop = asyncio.get_running_loop()
         self._gateway: Gateway | None = None
         self._operators: AdminServer | None = None
+        self._feed: Feed | None = None
         self._front = Front()
         self._heartbeat: Heartbeat | None = None
         self._scraped: ScrapePoint | None = None
@@ -116,6 +118,8 @@ class GatewayReplica:
         settings = GatewaySettings.model_validate(user_config)
         if self._gateway is not None and self._operators is not None:
             self._gateway.reconfigure(settings)
+            if settings.draining and self._feed is not None:
+                self._feed.end()  # or whoever watches would hold up the end
             await self._operators.follow(settings.admin)
             return
         transport = PoolTransport(self._view.fresh, self._links)
@@ -133,14 +137,15 @@ class GatewayReplica:
         transport.failover = Failover(allowed=gateway.fails_over, count=gateway.metrics.failover)
         await self._open_to_scrapes(gateway)
         gateway.traces.kept = self._links.keep
+        self._feed = feed = page_feed(gateway, Overseeing(CONTROLLER))
         orders = (
             AdapterOrders(CONTROLLER),
             ScalingOrders(CONTROLLER),
             ForgettingOrders(CONTROLLER),
-            page_feed(gateway, Overseeing(CONTROLLER)),
+            feed,
         )
         self._gateway, self._front.app = gateway, build_app(gateway, *orders, keys=True)
-        self._operators = AdminServer(build_admin_app(gateway, *orders), leave=orders[-1].end)
+        self._operators = AdminServer(build_admin_app(gateway, *orders), leave=feed.end)
         await self._operators.follow(settings.admin)
         self._heartbeat = Heartbeat(
             CONTROLLER, "report_gateway", lambda: gateway.signals(time.time()), on_answer=self._take

@@ -135,7 +135,8 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     acceptance to the first token, ``replica_s`` from the call's arrival at the replica to its first frame,
     ``queued_s`` the wait for a replica that could take it. ``sent_s`` is when it was sent there, on the gateway's
     monotonic clock. ``None`` where nobody tells. ``notes`` are what nodes have to say to the client, by the part of the
-    header's name that follows ``x-tercet-``.
+    header's name that follows ``x-tercet-``. ``crossed`` is how many steps of the path this request itself took, where
+    the others are those of an answer that was kept; ``None`` for all.
     """
 
     model: str
@@ -147,6 +148,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     queued_s: float | None = None
     sent_s: float | None = None
     notes: Mapping[str, str] = {}
+    crossed: int | None = None
 
     def noting(self, name: str, text: str) -> Head:
         """Return the head with one more note."""

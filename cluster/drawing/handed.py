@@ -8,14 +8,16 @@ from cluster.config import Config
 from cluster.drawing.diagram import diagram
 from cluster.drawing.layout import lay_out
 from cluster.drawing.placed import Layout, PlacedArrow, PlacedBox, Rect
+from deployments.page.drawing import MOST
 
 # The widest that is written on an arrow while it is watched.
 FIGURES = "000/s · 0.00 s · 10%"
 
 
-def handed(config: Config) -> dict[str, Any]:
-    """Return the fields of ``deployments.page.drawing.Drawing``."""
-    return plain(lay_out(diagram(config), FIGURES))
+def handed(config: Config, most: int = MOST) -> dict[str, Any] | None:
+    """Return the fields of ``deployments.page.drawing.Drawing``; None with more than *most* boxes or arrows."""
+    shown = diagram(config)
+    return plain(lay_out(shown, FIGURES)) if max(len(shown.boxes), len(shown.arrows)) <= most else None
 
 
 def plain(layout: Layout) -> dict[str, Any]:

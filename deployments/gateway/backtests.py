@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import stat
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,9 +40,7 @@ def newest(folder: str | None) -> dict[str, Any]:
     Reads files.
     """
     try:
-        found = (
-            [(file.stat().st_mtime, file) for file in islice(Path(folder).glob("*.json"), MOST_FILES)] if folder else []
-        )
+        found = list(_written(Path(folder))) if folder else []
         if not found:
             return {"report": None, "fault": ""}
         at_s, file = max(found)
@@ -57,6 +57,14 @@ def newest(folder: str | None) -> dict[str, Any]:
         "rows": [_told(one) for one in report.rows[:MOST_ROWS]],
     }
     return {"report": told, "fault": ""}
+
+
+def _written(folder: Path) -> Iterator[tuple[float, Path]]:
+    """Yield when each file was written; one that is empty is about to be, and anything but a file could block."""
+    for file in islice(folder.glob("*.json"), MOST_FILES):
+        told = file.stat()
+        if stat.S_ISREG(told.st_mode) and told.st_size:
+            yield told.st_mtime, file
 
 
 def _told(row: _Row) -> dict[str, Any]:

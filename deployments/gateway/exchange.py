@@ -78,7 +78,7 @@ class Exchange:
         else:
             # Whoever goes on with an answer did not begin it: the times stay those of its first token.
             self._head = msgspec.structs.replace(
-                self._head, model=head.model, path=head.path, replica=head.replica
+                self._head, model=head.model, path=head.path, replica=head.replica, crossed=head.crossed
             )  # fmt: skip
 
     @property
@@ -164,7 +164,7 @@ class Exchange:
 
     def _count_answer(self, model: str, metrics: Metrics, exemplar: dict[str, str] | None) -> None:
         metrics.ttft.labels(self.entry, model).observe(self.ttft_s, exemplar)
-        metrics.answered(self._head.path if self._head else (), self.ttft_s)
+        metrics.answered(self._head.path[: self._head.crossed] if self._head else (), self.ttft_s)
         metrics.tokens.labels(model, "prompt").inc(self._prompt_tokens)
         metrics.tokens.labels(model, "completion").inc(self._tokens)
         if (per_token_s := self._per_token_s) is not None:

@@ -87,12 +87,18 @@ def guarded(
 
 async def admitted(gateway: Gateway, action: str, http: HttpRequest) -> str:
     """Return who asks for what is not answered by plain JSON; logged, recorded and refused as everything here is."""
-    check_port(gateway.live.settings, http)
-    who, may = await asking(gateway, http)
-    outcome = "ok" if may else Forbidden.code
-    with gateway.auditing.operating() as keep:
-        at_s = gateway.utc_now().timestamp()
-        await keep(Administered(at_s=at_s, request_id=http.state.request_id, who=who, action=action, outcome=outcome))
+    try:
+        check_port(gateway.live.settings, http)
+        who, may = await asking(gateway, http)
+        outcome = "ok" if may else Forbidden.code
+        with gateway.auditing.operating() as keep:
+            at_s = gateway.utc_now().timestamp()
+            await keep(
+                Administered(at_s=at_s, request_id=http.state.request_id, who=who, action=action, outcome=outcome)
+            )
+    except ServingError as error:
+        event("admin", logging.WARNING, action=action, request_id=http.state.request_id, outcome=error.code)
+        raise
     event("admin", action=action, request_id=http.state.request_id, outcome=outcome, who=who)
     if not may:
         raise Forbidden(NEEDED)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,9 +11,9 @@ from starlette.requests import Request as HttpRequest
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from deployments.errors import ServingError
+from deployments.errors import Rejected, ServingError
 from deployments.gateway.backtests import newest
-from deployments.gateway.calls import endpoint
+from deployments.gateway.calls import DRAIN_RETRY_AFTER_S, endpoint
 from deployments.gateway.client import ClientLostError, Outlet, while_connected
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.guarded import admitted, guarded
@@ -25,6 +24,8 @@ from deployments.page.feed import Feed
 
 # A page asks again after this long, with a token that still has to be good.
 WATCH_S = 600.0
+# Who does not take what it is sent within this makes room for others.
+WRITE_S = 10.0
 KEY_HEADER = "x-tercet-key"
 _CREDENTIALS = (b"authorization", b"x-api-key", KEY_HEADER.encode())
 
@@ -41,6 +42,8 @@ def page_routes(gateway: Gateway, feed: Feed) -> list[Route]:
 
     async def live(http: HttpRequest) -> ASGIApp:
         await admitted(gateway, "live", http)
+        if gateway.live.settings.draining:
+            raise Rejected("this gateway is shutting down", retry_after_s=DRAIN_RETRY_AFTER_S)
         feed.check_room()
         return _Stream(gateway, feed)
 
@@ -104,34 +107,44 @@ class _Stream:
     def __init__(self, gateway: Gateway, feed: Feed) -> None:
         self._gateway, self._feed = gateway, feed
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with self._feed.listen() as values:
+                await self._watched(values, receive, send)
+        except Rejected as error:  # somebody came first; nothing has been sent yet
+            await error_response(error)(scope, receive, send)
+
+    async def _watched(self, values: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
         until_s = self._gateway.clock() + WATCH_S
         outlet = Outlet(send, until_s, self._gateway.clock)
         try:
-            await while_connected(self._run(outlet, until_s), receive)
+            await while_connected(self._run(values, outlet, until_s), receive)
         finally:
             outlet.close()
 
-    async def _run(self, outlet: Outlet, until_s: float) -> None:
+    async def _run(self, values: AsyncIterator[bytes], outlet: Outlet, until_s: float) -> None:
         try:
-            await outlet.start(
-                200, [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-store")]
-            )
-            await self._events(outlet, until_s)
-            await outlet.write(b"", more=False)
-        except (ClientLostError, ServingError):
+            headers = [("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-store")]
+            await _taken(outlet.start(200, headers))
+            await self._events(values, outlet, until_s)
+            await _taken(outlet.write(b"", more=False))
+        except (ClientLostError, TimeoutError):
             return
 
-    async def _events(self, outlet: Outlet, until_s: float) -> None:
+    async def _events(self, values: AsyncIterator[bytes], outlet: Outlet, until_s: float) -> None:
         known = ""
-        async with aclosing(self._feed.listen()) as values:
-            async for value in values:
-                if known != self._gateway.live.fingerprint:
-                    known = self._gateway.live.fingerprint
-                    await outlet.write(_event("graph", shown(self._gateway)))
-                await outlet.write(_event("snapshot", value) if value else b": nothing new\n\n")
-                if self._gateway.clock() >= until_s:
-                    return
+        async for value in values:
+            if known != self._gateway.live.fingerprint:
+                known = self._gateway.live.fingerprint
+                await _taken(outlet.write(_event("graph", shown(self._gateway))))
+            await _taken(outlet.write(_event("snapshot", value) if value else b": nothing new\n\n"))
+            if self._gateway.clock() >= until_s:
+                return
+
+
+async def _taken(written: Awaitable[None]) -> None:
+    async with asyncio.timeout(WRITE_S):
+        await written
 
 
 def _event(name: str, data: bytes) -> bytes:

@@ -77,8 +77,11 @@ class Watching:
         return await asyncio.to_thread(put_together)
 
     async def _count(self) -> None:
-        async with asyncio.timeout(WITHIN_S):
-            samples = await self._gateway.exposition.samples(NAMES)
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                samples = await self._gateway.exposition.samples(NAMES)
+        except TimeoutError:
+            return  # what was counted stays, and the rest goes on
         reading = await asyncio.to_thread(read, samples, self._gateway.name)
         self._window.add(self._gateway.clock(), reading)
 
@@ -98,6 +101,9 @@ class Watching:
         try:
             async with asyncio.timeout(WITHIN_S):
                 entries = await self._overseer.costs(until - COST_HOURS, until)
-        except (ServingError, TimeoutError):
+        except TimeoutError:
             return  # what was known stays; the controller's silence is told already
+        except ServingError as error:
+            self._costs = {**(self._costs or {"hours": COST_HOURS, "tenants": []}), "fault": error.message}
+            return
         self._costs = cost_table(entries, COST_HOURS, self._gateway.live.settings.currency)

@@ -11,5 +11,7 @@ def retold(head: Head, entered: Context, own: Context) -> Head:
     The path is the request's own down to the node that shares and the call's from there on. The call's times are not
     the request's, which came at another moment.
     """
-    path = (*own.path, *head.path[len(entered.path) - 1 :])
-    return Head(model=head.model, path=path, replica=head.replica, notes=head.notes)
+    further = len(entered.path) - 1
+    crossed = None if head.crossed is None else len(own.path) + head.crossed - further
+    path = (*own.path, *head.path[further:])
+    return Head(model=head.model, path=path, replica=head.replica, notes=head.notes, crossed=crossed)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from deployments.nodes.fallback.chain import BUDGET_SPENT
 from deployments.telemetry.catalogue.graph import ANSWER_FIRST_TOKEN, EDGE_FIRST_TOKEN, EDGES
 from deployments.telemetry.catalogue.requests import REQUESTS, TTFT
 
@@ -59,7 +60,8 @@ def read(samples: Iterable[Told], own: str = "") -> Reading:
         labels = sample.labels
         edges = found[labels.get("gateway", "")]
         if sample.name == EDGES.sample:
-            _add(edges[labels["node"], labels["target"]].outcomes, labels["outcome"], sample.value)
+            if labels["outcome"] != BUDGET_SPENT:  # which tells of a target that was handed nothing
+                _add(edges[labels["node"], labels["target"]].outcomes, labels["outcome"], sample.value)
         elif sample.name == REQUESTS.sample:
             _add(edges[CLIENTS, labels["entry"]].outcomes, labels["outcome"], sample.value)
         elif (series := _HISTOGRAMS.get(sample.name)) is not None:

@@ -54,7 +54,8 @@ def snapshot(
 def cost_table(entries: Iterable[Any], hours: int, currency: str) -> dict[str, Any]:
     """Return what tenants came to in the last *hours*, the dearest first, idle time spread over its users."""
     groups = totals(entries, ("tenant",))
-    first = dict(islice(groups.items(), MOST_TENANTS))
+    # Those that the books themselves keep together are among the others.
+    first = dict(islice((one for one in groups.items() if one[0] != (OTHERS,)), MOST_TENANTS))
     rest = [total for group, total in groups.items() if group not in first]
     rows = [_cost(group[0], total) for group, total in first.items()]
     if rest:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from deployments.errors import by_code
-from deployments.page.readings import Counts, Edge, Reading
+from deployments.errors import Declined, by_code
+from deployments.page.readings import CLIENTS, Counts, Edge, Reading
 
 WINDOW_S = 15.0
 _FINE = frozenset({"ok", "cancelled"})
@@ -39,16 +39,19 @@ class Window:
         """Return every edge that anything ever went over, by name; nothing before the second reading."""
         if len(self._readings) < 2:  # noqa: PLR2004
             return []
-        (began_s, _), (ended_s, newest) = self._readings[0], self._readings[-1]
-        span_s = max(1e-3, ended_s - began_s)
+        span_s = max(1e-3, self._readings[-1][0] - self._readings[0][0])
         grown: dict[Edge, Counts] = defaultdict(Counts)
         totals: dict[Edge, float] = defaultdict(float)
-        for gateway, edges in newest.items():
+        for gateway, edges in self._last().items():
             before = self._before(gateway)
             for edge, counts in edges.items():
                 totals[edge] += sum(counts.outcomes.values())
                 _grow(grown[edge], counts, before.get(edge, Counts()))
         return [_told(edge, grown[edge], totals[edge], span_s) for edge in sorted(grown)]
+
+    def _last(self) -> Reading:
+        """Return what each gateway told last: one that was missed once has not lost what it counted."""
+        return {gateway: edges for _, reading in self._readings for gateway, edges in reading.items()}
 
     def _before(self, gateway: str) -> Mapping[Edge, Counts]:
         """Return the oldest reading of *gateway*: one that is heard for the first time has nothing new to tell."""
@@ -81,7 +84,7 @@ def _grow(into: Counts, now: Counts, before: Counts) -> None:
 
 def _told(edge: Edge, grown: Counts, total: float, span_s: float) -> dict[str, Any]:
     whole = sum(grown.outcomes.values())
-    failed = {code: round(count) for code, count in sorted(grown.outcomes.items()) if count and _is_fault(code)}
+    failed = {code: round(count) for code, count in sorted(grown.outcomes.items()) if count and _is_fault(code, edge)}
     latencies = grown.answers if quantile(grown.answers, _P50) is not None else grown.calls
     return {
         "node": edge[0],
@@ -95,9 +98,14 @@ def _told(edge: Edge, grown: Counts, total: float, span_s: float) -> dict[str, A
     }
 
 
-def _is_fault(outcome: str) -> bool:
-    """Say whether an operator should look: at failures and at what there was no room for, not at clients' mistakes."""
+def _is_fault(outcome: str, edge: Edge) -> bool:
+    """Say whether an operator should look: at failures and at what there was no room for, not at clients' mistakes.
+
+    Nor at an answer that a node found not good enough: another target is asked then, which is what a cascade is for.
+    """
     if outcome in _FINE or outcome.startswith("client_"):
+        return False
+    if outcome == Declined.code and edge[0] != CLIENTS:
         return False
     status = by_code(outcome).status
     return status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS

@@ -82,7 +82,8 @@ class Cache:
         for node, arm in kept.arms:
             context.chose(node, arm)
         path = (*context.path, *kept.head.path)
-        head = msgspec.structs.replace(kept.head, path=path, notes={**kept.head.notes, **notes})
+        notes, crossed = {**kept.head.notes, **notes}, len(context.path) + 1
+        head = msgspec.structs.replace(kept.head, path=path, notes=notes, crossed=crossed)
         anew = fresh(kept.stamps, kept.call_id, context)
         for at, frame in enumerate(kept.frames):
             given = renewed(frame, kept.stamps, anew)

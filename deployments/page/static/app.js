@@ -14,7 +14,7 @@ const TOKEN = "tercet-token";
 const STALE_MS = 6000;
 
 const token = () => sessionStorage.getItem(TOKEN);
-let watching = null, newest = null, drawn = null, heard = 0;
+let watching = null, newest = null, drawn = null, heard = 0, lost = "";
 
 const graph = new Graph();
 const scaling = new Scaling((action, id) => order(token(), `admin/scale/${action}`, { id }));
@@ -37,8 +37,8 @@ function show() {
 
 function state() {
   const silent = Date.now() - heard;
-  const [level, told] = !heard ? ["idle", t("connecting")]
-    : silent > STALE_MS ? ["bad", t("stale", { span: span(silent / 1000) })]
+  const [level, told] = !heard ? [lost ? "bad" : "idle", lost || t("connecting")]
+    : silent > STALE_MS ? ["bad", [t("stale", { span: span(silent / 1000) }), lost].filter(Boolean).join(": ")]
       : newest.gateway.ready ? ["ok", t("ready")] : ["warn", t("not-ready", { reason: newest.gateway.reason ?? "" })];
   mark(find("state"), "data-level", level);
   write(find("state"), told);
@@ -62,7 +62,12 @@ async function begin() {
         if (!told.gateway) return;
         newest = told;
         heard = Date.now();
+        lost = "";
         show();
+      },
+      lost(reason) {
+        lost = reason;
+        state();
       },
     }, mine.signal);
   } catch (error) {
@@ -76,6 +81,7 @@ function leave(reason = "") {
   sessionStorage.removeItem(TOKEN);
   newest = null;
   heard = 0;
+  lost = "";
   signedIn(false);
   write(find("refused"), reason);
   write(find("state"), "");
@@ -114,7 +120,11 @@ find("sign-in").addEventListener("submit", (event) => {
   begin();
   find("main").focus();
 });
-find("sign-out").addEventListener("click", () => leave());
+find("sign-out").addEventListener("click", () => {
+  watching?.abort();
+  sessionStorage.removeItem(TOKEN);
+  location.reload(); // with everything that was shown, asked and answered
+});
 find("language").addEventListener("change", (event) => language(event.target.value));
 find("theme").addEventListener("change", (event) => theme(event.target.value));
 setInterval(() => token() && newest && state(), 1000);

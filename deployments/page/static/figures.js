@@ -81,7 +81,7 @@ function goalNow(node, name, kept, promised, left, level, told) {
 export function costs(snapshot) {
   const known = snapshot.costs;
   const rows = known?.tenants ?? [];
-  write(find("costs-note"), snapshot.fleet?.costs_fault || (known ? t("costs-note", { hours: known.hours }) : ""));
+  write(find("costs-note"), snapshot.fleet?.costs_fault || known?.fault || (known ? t("costs-note", { hours: known.hours }) : ""));
   list(find("tenants"), rows, (one) => one.tenant, () => el("tr"), (row, one) => {
     const whole = one.cpu_seconds + one.gpu_seconds;
     cells(row, [one.tenant, [number(one.calls)], [number(one.tokens)], [number(one.cpu_seconds, 1)], [number(one.gpu_seconds, 1)], [whole ? share(one.idle_seconds / whole, 0) : NOTHING], [money(one.machines)], [money(one.listed)]]);

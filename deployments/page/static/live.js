@@ -6,6 +6,8 @@ const SILENT_MS = 30000;
 
 export class Refused extends Error {}
 
+class Unavailable extends Error {}
+
 export async function refusal(response) {
   try {
     return (await response.json()).error.message;
@@ -14,10 +16,12 @@ export async function refusal(response) {
   }
 }
 
-// Read events until the signal says so; a stream that ends or breaks off is asked for again. Throws Refused.
+// Read events until the signal says so; a stream that ends or breaks off is asked for again, and
+// on.lost is told why the gateway did not begin it, if it said so. Throws Refused.
 export async function watch(token, on, signal) {
   let wait = FIRST_WAIT_MS;
   while (!signal.aborted) {
+    let reason = "";
     try {
       await once(token, (name, data) => {
         wait = FIRST_WAIT_MS;
@@ -25,9 +29,10 @@ export async function watch(token, on, signal) {
       }, signal);
     } catch (error) {
       if (error instanceof Refused) throw error;
-      if (signal.aborted) return;
+      if (error instanceof Unavailable) reason = error.message;
     }
-    on.lost?.();
+    if (signal.aborted) return;
+    on.lost?.(reason);
     await new Promise((done) => setTimeout(done, wait));
     wait = Math.min(LONGEST_WAIT_MS, wait * 2);
   }
@@ -42,7 +47,7 @@ async function once(token, tell, signal) {
     const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
     const response = await fetch("admin/live", { headers, signal: ended.signal, cache: "no-store" });
     if (response.status === 401 || response.status === 403) throw new Refused(await refusal(response));
-    if (!response.ok) throw new Error(await refusal(response));
+    if (!response.ok) throw new Unavailable(await refusal(response));
     for await (const { name, data } of events(response.body)) {
       clearTimeout(alarm);
       alarm = setTimeout(stop, SILENT_MS);

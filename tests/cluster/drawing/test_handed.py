@@ -27,6 +27,14 @@ def test_a_gateway_takes_it_as_it_is(example: Path) -> None:
     assert not any(FIGURES in one.lines for one in drawing.arrows)
 
 
+def test_what_no_gateway_would_take_is_not_drawn() -> None:
+    """The page shows its table instead."""
+    config = config_of(load(EXAMPLES[0])[0])
+    arrows = len(diagram(config).arrows)
+    assert handed(config, arrows) is not None
+    assert handed(config, arrows - 1) is None
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_figures_fit_and_cover_nothing(example: Path) -> None:
     """In every label."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 
@@ -10,7 +11,12 @@ from deployments.engines.synthetic_spec import SyntheticSpec
 from tests.deployments.gateway.building import ask, client, engines, gateway
 from tests.exposition import exposition
 
-GRAPH = {"shared": {"coalesce": "dense"}, "queued": {"admission": "dense", "concurrent": 1, "queue": 1}}
+GRAPH: dict[str, Any] = {
+    "kept": {"cache": "chain"},
+    "chain": {"fallback": ["dense"]},
+    "shared": {"coalesce": "dense"},
+    "queued": {"admission": "dense", "concurrent": 1, "queue": 1},
+}
 SLOW = SyntheticSpec.model_validate({"step": {"base_ms": 5}, "output_tokens": 8})
 
 
@@ -45,3 +51,20 @@ async def test_who_waited_is_told_how_long_and_who_was_refused_when_to_come_back
     assert 'tercet_admission_refusals_total{group="default",node="queued",reason="queue_full"} 1.0' in metrics
     assert 'tercet_admission_wait_seconds_count{group="default",node="queued"} 2.0' in metrics
     assert 'tercet_admission_waiting{node="queued"} 0.0' in metrics
+
+
+async def test_an_answer_that_was_kept_says_nothing_of_edges_that_it_did_not_cross() -> None:
+    """Its path is told as it was; how long it took is the cache's doing."""
+    async with engines(dense=SLOW) as transport:
+        served = gateway(transport, graph={**GRAPH, "front": {"fallback": ["kept"]}}, default="dense")
+        async with client(served) as calls:
+            body = ask(model="front", temperature=0)
+            answers = [await calls.post("/v1/chat/completions", json=body) for _ in range(3)]
+        await served.close()
+    metrics = exposition(served.metrics).decode()
+    assert [answer.headers["x-tercet-cache"] for answer in answers] == ["miss", "hit", "hit"]
+    assert {answer.headers["x-tercet-path"] for answer in answers} == {"front>kept>chain>dense"}
+    series = "tercet_graph_answer_first_token_seconds_count"
+    counts = {("front", "kept"): 3, ("kept", "chain"): 1, ("chain", "dense"): 1}
+    for (node, target), count in counts.items():
+        assert f'{series}{{node="{node}",target="{target}"}} {count}.0' in metrics

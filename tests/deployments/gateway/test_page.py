@@ -24,7 +24,7 @@ from deployments.gateway.admin_settings import AdminSettings
 from deployments.gateway.app import build_admin_app, build_app
 from deployments.gateway.gateway import Gateway
 from deployments.gateway.page_files import page_files
-from deployments.gateway.watching import page_feed
+from deployments.gateway.watching import Watching, page_feed
 from deployments.page.feed import MOST_LISTENERS
 from tests.deployments.gateway.building import ask, gateway, listening_on, until
 from tests.deployments.scripted import Scripted
@@ -47,6 +47,7 @@ class Fleet:
 
     told: dict[str, Any] = field(default_factory=lambda: {"mode": "approve", "pools": {}, "decisions": []})
     fault: str = ""
+    unreadable: str = ""
 
     async def status(self) -> Mapping[str, Any]:
         if self.fault:
@@ -55,6 +56,8 @@ class Fleet:
 
     async def costs(self, since_hour: int, until_hour: int) -> list[Entry]:
         assert until_hour - since_hour == 24
+        if self.unreadable:
+            raise Rejected(self.unreadable)
         return []
 
 
@@ -103,7 +106,8 @@ async def test_the_page_is_there_for_anybody_and_holds_nothing(served: Gateway) 
         page = await calls.get("/ui")
         names = set(re.findall(r'(?:src|href)="(?!#)([^"]+)"', page.text))
         found = [await calls.get(f"/{name}") for name in sorted(names)]
-        missing = await calls.get("/ui/../settings.py"), await calls.get("/ui/none.js")
+        # A client mends "/ui/../x" itself before it asks.
+        missing = [await calls.get(f"/ui/{name}") for name in ("..%2fsettings.py", "%2e%2e%2fpage_files.py", "none.js")]
     assert page.status_code == 200
     assert names
     assert all(name.startswith("ui/") for name in names)
@@ -172,6 +176,18 @@ async def test_nobody_else_sees_or_sends_anything(served: Gateway, headers: dict
         assert (await calls.post("/admin/play", json=ask(), headers=headers)).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["live", "play"])
+async def test_who_is_refused_is_in_the_log(served: Gateway, caplog: pytest.LogCaptureFixture, path: str) -> None:
+    """With what it wanted, and without what it came with."""
+    async with client(served) as calls:
+        method = "GET" if path == "live" else "POST"
+        await calls.request(method, f"/admin/{path}", headers={"authorization": "Bearer guess-of-somebody"})
+    told = [(one.levelname, getattr(one, "fields", {})) for one in caplog.records if one.getMessage() == "admin"]
+    assert [(level, one["action"], one["outcome"]) for level, one in told] == [("WARNING", path, "unauthorized")]
+    assert all(one["request_id"] for _, one in told)
+    assert "guess-of-somebody" not in caplog.text + str(told)
+
+
 async def test_what_happens_is_told_as_it_happens(served: Gateway) -> None:
     """First how the graph is drawn, then what goes over it."""
     async with client(served) as calls, watched(served, Fleet()) as told:
@@ -208,6 +224,27 @@ async def test_a_silent_controller_is_told_and_nothing_ends(served: Gateway) -> 
         _, snapshot = await anext(told)
     assert (snapshot["fleet"], snapshot["fault"]) == (None, "the fleet controller does not answer")
     assert snapshot["gateway"]["name"] == "test"
+
+
+async def test_why_nothing_is_known_of_costs_is_told(served: Gateway) -> None:
+    """The rest is as ever."""
+    snapshot = json.loads(await Watching(served, Fleet(unreadable="the book cannot be read")).snapshot())
+    assert (snapshot["costs"]["tenants"], snapshot["costs"]["fault"]) == ([], "the book cannot be read")
+    assert snapshot["fault"] == ""
+
+
+async def test_gateways_that_are_not_heard_in_time_cost_nothing_else(
+    served: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is told."""
+
+    async def never(_: str, node: str = "") -> Any:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("deployments.gateway.watching.WITHIN_S", 0.01)
+    monkeypatch.setattr(served.exposition, "siblings", never)
+    snapshot = json.loads(await Watching(served, Fleet()).snapshot())
+    assert (snapshot["fleet"]["mode"], snapshot["edges"]) == ("approve", [])
 
 
 async def test_a_request_is_sent_as_any_client_s_and_says_its_way(served: Gateway) -> None:
@@ -263,6 +300,10 @@ async def test_the_newest_backtest_is_shown(monkeypatch: pytest.MonkeyPatch, tmp
         assert told["rows"] == [
             {"name": "sla", "kind": "policy", "slo": 0.999, "ratio": 1.1, "replica_hours": 2.5, "starts": 3.0}
         ]
+        (tmp_path / "being-written.json").touch()
+        os.mkfifo(tmp_path / "pipe.json")
+        async with asyncio.timeout(10):
+            assert (await shown())["report"] == told
         (tmp_path / "newest.json").write_text("[1, 2]")
         assert "newest.json: is no report" in (await shown())["fault"]
 
@@ -278,6 +319,46 @@ async def test_so_many_may_watch_and_whoever_leaves_makes_room(served: Gateway) 
             refused = await calls.get("/admin/live", headers=BEARER)
             assert (refused.status_code, refused.json()["error"]["code"]) == (503, "rejected")
         await until(lambda: feed.listeners == 0)
+
+
+async def test_who_takes_nothing_loses_its_place(served: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has it from before the first byte, and for seconds at most."""
+    monkeypatch.setattr("deployments.gateway.page_admin.WRITE_S", 0.2)
+    feed, sent = page_feed(served, Fleet()), list[int]()
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(feed.listeners)
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    headers = [(name.encode(), value.encode()) for name, value in BEARER.items()]
+    scope = {
+        "type": "http", "method": "GET", "path": "/admin/live", "query_string": b"", "headers": headers
+    }  # fmt: skip
+    async with asyncio.timeout(20):
+        await build_app(served, feed=feed)(scope, receive, send)
+    assert (sent, feed.listeners) == ([1, 1], 0)
+
+
+async def test_who_watches_a_gateway_that_ends_does_not_hold_it_up(served: Gateway) -> None:
+    """Nobody may begin to watch it then."""
+    feed = page_feed(served, Fleet())
+    async with (
+        listening_on(build_app(served, feed=feed)) as calls,
+        calls.stream("GET", "/admin/live", headers=BEARER) as response,
+    ):
+        told = events(response)
+        await anext(told)
+        served.reconfigure(served.live.settings.model_copy(update={"draining": True}))
+        feed.end()
+        async with asyncio.timeout(10):
+            assert [name async for name, _ in told if name != "snapshot"] == []
+        refused = await calls.get("/admin/live", headers=BEARER)
+    assert (refused.status_code, refused.json()["error"]["message"]) == (503, "this gateway is shutting down")
+    assert feed.listeners == 0
 
 
 async def test_the_port_closes_although_somebody_watches(served: Gateway) -> None:

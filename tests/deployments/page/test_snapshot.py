@@ -114,6 +114,14 @@ def test_tenants_are_told_the_dearest_first_and_the_many_together() -> None:
     assert round(sum(one["machines"]["eur"] for one in told), 6) == round(sum(one.sums.amount for one in entries), 6)
 
 
+def test_the_others_are_told_once() -> None:
+    """Those that were kept together already, and those that are for want of room."""
+    entries = [entry(OTHERS, 500.0), *(entry(f"t{at}", 1.0 + at) for at in range(MOST_TENANTS + 1))]
+    told = cost_table(entries, 24, "eur")["tenants"]
+    assert [one["tenant"] for one in told].count(OTHERS) == 1
+    assert (told[-1]["tenant"], told[-1]["cpu_seconds"]) == (OTHERS, 1002.0)
+
+
 def test_idle_time_is_told_as_part_of_what_its_users_came_to() -> None:
     """Half of this tenant's seconds had no work."""
     (told,) = cost_table([entry("shop", 10.0), entry("", 10.0, "idle")], 24, "eur")["tenants"]

@@ -73,11 +73,38 @@ def test_a_gateway_that_is_heard_for_the_first_time_did_not_do_it_all_just_now()
     assert window(*readings).traffic()[0]["rate"] == 0
 
 
+def test_a_gateway_that_was_missed_once_keeps_what_it_told() -> None:
+    """Nothing of it vanishes and comes back."""
+    readings = [(0, [edge(0), edge(0, gateway="g2")]), (5, [edge(0), edge(50, gateway="g2")]), (10, [edge(10)])]
+    told = window(*readings).traffic()[0]
+    assert (told["rate"], told["total"]) == (6.0, 60)
+
+
 def test_errors_are_what_an_operator_should_look_at() -> None:
     """A client's mistake, and one that left, is none."""
     codes = {"ok": 6.0, "cancelled": 1.0, "invalid_request": 1.0, "client_closed": 1.0, "engine_failed": 1.0}
     told = window((0, [edge(0, code) for code in codes]), (10, [edge(n, code) for code, n in codes.items()])).traffic()
     assert (told[0]["error_share"], told[0]["errors"]) == (0.1, {"engine_failed": 1})
+
+
+def test_an_answer_that_is_not_good_enough_is_a_fault_only_where_a_client_gets_nothing_else() -> None:
+    """Between nodes it is how a cascade escalates."""
+    labels = {"gateway": "g1", "entry": "auto", "model": "", "endpoint": "chat", "outcome": "declined"}
+
+    def came(count: float) -> list[Sample]:
+        return [edge(count, "declined"), Sample("tercet_requests_total", labels, count)]
+
+    told = window((0, came(0)), (10, came(10))).traffic()
+    assert [(one["node"], one["error_share"], one["errors"]) for one in told] == [
+        (CLIENTS, 1.0, {"declined": 10}), ("auto", 0.0, {}),
+    ]  # fmt: skip
+
+
+def test_a_target_that_was_not_asked_was_handed_nothing() -> None:
+    """Nothing went over the edge, and nothing failed there."""
+    spent = "retry_budget_spent"
+    told = window((0, [edge(5), edge(0, spent)]), (10, [edge(15), edge(90, spent)])).traffic()[0]
+    assert (told["rate"], told["error_share"], told["total"]) == (1.0, 0.0, 15)
 
 
 def test_the_latency_is_that_of_answers_and_of_calls_where_none_came_this_way() -> None:
