@@ -11,8 +11,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from itertools import count
+from multiprocessing import get_context
 from statistics import median
 from typing import Any
 
@@ -155,6 +157,16 @@ def sheet(found: Sequence[Compared]) -> Sheet:
     return Sheet(f"An answer of {TOKENS} tokens, over HTTP, one at a time", head, rows)
 
 
+def _apart(model: str) -> list[Compared]:
+    """Measure in a process of its own: Ray takes up one cluster's environment for as long as a process lives."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_measured, model).result()
+
+
+def _measured(model: str) -> list[Compared]:
+    return list(measure(model))
+
+
 def main() -> None:
     """Measure, print and keep it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -164,7 +176,7 @@ def main() -> None:
     before = msgspec.json.decode(file.read_bytes(), type=list[Compared]) if file.exists() else []
     found = [one for one in before if one.model not in chosen]
     for model in chosen:
-        found += measure(model)
+        found += _apart(model)
     FOLDER.mkdir(exist_ok=True)
     file.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     show_sheets([sheet(found)])
