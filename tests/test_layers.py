@@ -65,7 +65,7 @@ def banned(where: str, used: Import) -> bool:
         return _banned_in_deployments(where, used)
     if package == "autoscale":
         return _banned_in_autoscale(where, used)
-    with_ray = where == "cluster/app.py" or where.startswith("cluster/lifecycle/")
+    with_ray = where.startswith(("cluster/applications/", "cluster/lifecycle/"))
     return used.top == "vllm" or (used.top == "ray" and not with_ray)
 
 
@@ -141,7 +141,7 @@ PLANTED = [
     ("autoscale/sim/world.py", "from numba import njit"),
     ("cluster/resolve.py", "def f():\n    import ray"),
     ("cluster/resolve.py", "from importlib import import_module\nx = import_module('ray.serve')"),
-    ("cluster/app.py", "import vllm"),
+    ("cluster/applications/pools.py", "import vllm"),
     ("cluster/commands/serve.py", "try:\n    import ray\nexcept ImportError:\n    pass"),
 ]
 
@@ -154,7 +154,7 @@ LEGAL = [
     ("deployments/engines/checkpoints/dense.py", "import torch\nfrom transformers import AutoModel"),
     ("autoscale/fleet.py", "from deployments.signals import ReplicaSignals\nfrom deployments import request"),
     ("autoscale/controller/loop.py", "import ray"),
-    ("cluster/app.py", "from ray import serve\nfrom autoscale.fleet import Fleet"),
+    ("cluster/applications/pools.py", "from ray import serve\nfrom autoscale.fleet import Fleet"),
     ("cluster/resolve.py", "from deployments.graph.spec import cycles"),
 ]
 

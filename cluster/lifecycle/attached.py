@@ -54,7 +54,8 @@ class AttachedCluster:
         """Tell the fleet controller pools, bounds and targets."""
         import ray  # noqa: PLC0415
 
-        from cluster.app import CONTROLLER, book_settings, fleet_pools  # noqa: PLC0415
+        from cluster.applications.fleet_settings import book_settings, fleet_pools  # noqa: PLC0415
+        from cluster.applications.names import CONTROLLER  # noqa: PLC0415
 
         with in_one_sentence("configuring the fleet controller"):
             controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])
@@ -63,14 +64,14 @@ class AttachedCluster:
 
     def deploy_pools(self, plan: Plan, pools: Sequence[PoolPlan]) -> None:
         """Start pools, or hand running ones what is new."""
-        from cluster.app import pool_targets  # noqa: PLC0415
+        from cluster.applications.pools import pool_targets  # noqa: PLC0415
 
         with in_one_sentence("deploying pools"):
             run(pool_targets(plan, pools, state_dir=self._directory, cache=self._cache))
 
     def deploy_gateway(self, plan: Plan) -> None:
         """Hand the gateways graph and limits."""
-        from cluster.app import gateway_target  # noqa: PLC0415
+        from cluster.applications.gateway import gateway_target  # noqa: PLC0415
 
         with in_one_sentence("handing the settings to the gateways"):
             run([gateway_target(plan.gateway)])

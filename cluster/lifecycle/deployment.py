@@ -20,7 +20,7 @@ def deploy(plan: Plan, directory: Path, *, cache: str | None) -> None:
     """Start the controller and every application; returns before they are ready."""
     from ray import serve  # noqa: PLC0415
 
-    from cluster.app import applications  # noqa: PLC0415
+    from cluster.applications.all_of_a_plan import applications  # noqa: PLC0415
 
     keep(directory, RunningPlan(plan=plan, cache=cache))  # first, so that nobody reads the plan of a run before
     logging.getLogger("ray.serve").setLevel(logging.WARNING)  # it speaks of its own start as well
@@ -44,7 +44,8 @@ def start_controller(plan: Plan, directory: Path, *, resources: Mapping[str, flo
     import ray  # noqa: PLC0415
 
     from autoscale.controller.fleet_controller import FleetController  # noqa: PLC0415
-    from cluster.app import CONTROLLER, book_settings, fleet_pools  # noqa: PLC0415
+    from cluster.applications.fleet_settings import book_settings, fleet_pools  # noqa: PLC0415
+    from cluster.applications.names import CONTROLLER  # noqa: PLC0415
 
     with in_one_sentence("starting the fleet controller"):
         controller = (

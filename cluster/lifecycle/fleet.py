@@ -64,7 +64,7 @@ def _ordered(method: str, *given: Any, deadline_s: float) -> None:
 def _asked(method: str, *given: Any, deadline_s: float) -> Any:
     import ray  # noqa: PLC0415
 
-    from cluster.app import CONTROLLER  # noqa: PLC0415
+    from cluster.applications.names import CONTROLLER  # noqa: PLC0415
 
     try:
         controller = ray.get_actor(CONTROLLER[0], namespace=CONTROLLER[1])

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import ValidationError
 from ray import serve
 
-from cluster.app import QUIET, applications
+from cluster.applications.all_of_a_plan import applications
+from cluster.applications.serve_options import QUIET
 from cluster.declared.declaration import Declaration, planned
 from cluster.declared.serve_config import RECONCILER
 from cluster.lifecycle import kept_plan

@@ -24,7 +24,8 @@ def take_down(plan: Plan, *, drain_s: float, hurry: threading.Event) -> None:
     """
     from ray import serve  # noqa: PLC0415
 
-    from cluster.app import GATEWAY_APP, gateway_target  # noqa: PLC0415
+    from cluster.applications.gateway import gateway_target  # noqa: PLC0415
+    from cluster.applications.names import GATEWAY_APP  # noqa: PLC0415
 
     settings = {**plan.gateway.settings, "draining": True}
     run([gateway_target(replace(plan.gateway, settings=settings))])

@@ -46,9 +46,9 @@ EXIT_ENGINE_DEAD = 70  # EX_SOFTWARE: Serve replaces a replica at once when its 
 class EngineReplica:
     """Hold one engine, answer calls, report load, and leave when the engine is broken.
 
-    ``spec`` is what an engine must restart for (plain JSON, see ``cluster.app``). Gateways attach directly; Serve
-    starts, watches and stops the replica. Refusal is exact: a call beyond ``slots + max_waiting`` in flight is
-    answered Overloaded instead of being queued.
+    ``spec`` is what an engine must restart for (plain JSON, see ``cluster.applications.pools``). Gateways attach
+    directly; Serve starts, watches and stops the replica. Refusal is exact: a call beyond ``slots + max_waiting`` in
+    flight is answered Overloaded instead of being queued.
     """
 
     async def __init__(self, spec: dict[str, Any]) -> None:  # type: ignore[misc]  # Serve awaits it

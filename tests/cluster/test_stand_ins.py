@@ -8,7 +8,7 @@ import pytest
 
 from autoscale.hardware import Hardware
 from autoscale.pools import PoolSettings
-from cluster.app import fleet_pools
+from cluster.applications.fleet_settings import fleet_pools
 from cluster.changes import changes
 from tests.cluster.builders import LAPTOP, complaints, document, machine, model, planned
 

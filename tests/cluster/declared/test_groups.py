@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from cluster.app import _ray_actor_options
+from cluster.applications.pools import _ray_actor_options
 from cluster.declared.groups import GATEWAY, Group, kept_to_groups, machines, misgrouped, offered, quantity
 from cluster.plan import Machine
 from tests.cluster.builders import GIB, document, model, planned

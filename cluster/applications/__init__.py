@@ -1,0 +1,1 @@
+"""A plan as Ray Serve applications."""
