@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from cluster.obstacles import CannotServeError
 from cluster.spread import HEARD_WITHIN_S, Spread, spread_of
 
 POLL_S = 0.25
+FAILURES_S = 2.0  # Serve's whole state, which takes a tenth of a CPU second to read; starting engines want that
 QUIET_S = 3.0  # a gateway reports once a second
 
 
@@ -48,13 +50,15 @@ class Watch:
 
         A pool that Serve has given up is not ready, whatever else it still has.
         """
-        waiting = list(names)
-        while waiting:
-            pools, failed = self._pools(), self._failures()
-            broken = next((name for name in names if name in failed), None)
-            if broken is not None:
-                return f"{broken}: {failed[broken]}"
+        looked_s = -math.inf
+        while names:
+            pools = self._pools()
             waiting = [name for name in names if not _ready(pools.get(name, {}), before)]
+            if not waiting or self.clock() - looked_s >= FAILURES_S:
+                failed, looked_s = self._failures(), self.clock()
+                broken = next((name for name in names if name in failed), None)
+                if broken is not None:
+                    return f"{broken}: {failed[broken]}"
             if not waiting:
                 break
             if self._over():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -24,6 +25,7 @@ from cluster.plan import Plan
 from cluster.progress import Progress, clock, waiting_for
 from cluster.run_state import state_dir
 from cluster.running_plan import recall
+from cluster.watch import FAILURES_S
 
 START_DEADLINE_S = 1800.0
 
@@ -67,15 +69,17 @@ def _wait_until_ready(plan: Plan, began_s: float, stop: threading.Event) -> bool
     """Report progress until every pool can answer; False when asked to stop meanwhile."""
     progress = Progress(began_s)
     pools: Mapping[str, Any] = {}
+    looked_s = -math.inf
     while time.monotonic() - began_s < START_DEADLINE_S:
         pools = _pools() or pools
         for line in progress.lines(pools, time.monotonic()):
             print(line, flush=True)
         if (pools or not plan.pools) and not waiting_for(pools) and answers(_http(plan)):
             return True
-        failed = deployment_failures()
-        if failed:
-            raise CannotServeError("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
+        if time.monotonic() - looked_s >= FAILURES_S:
+            failed, looked_s = deployment_failures(), time.monotonic()
+            if failed:
+                raise CannotServeError("; ".join(f"{name}: {reason}" for name, reason in failed.items()))
         if stop.wait(1.0):
             return False
     raise CannotServeError(f"not ready after {clock(START_DEADLINE_S)}: {', '.join(waiting_for(pools)) or 'gateway'}")
