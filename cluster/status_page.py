@@ -29,7 +29,7 @@ def render_status(status: Mapping[str, Any], now_s: float, *, plain: bool = Fals
         Text(_headline(status, now_s)),
         pools,
         *map(Text, _told(status)),
-        Text("\nLast changes"),
+        Text("\nLast decisions"),
         decisions,
     )
 

@@ -112,7 +112,8 @@ class Declared:
         """Hand over *config*, on the test's own port, as the chart's container ``deploy`` does."""
         file = self._directory / "serve.yaml"
         file.write_text(yaml.safe_dump(self.here(config)))
-        return self.tercet("deploy", str(file), "--address", self.dashboard, "--within", str(within_s))
+        told = ("deploy", str(file), "--address", self.dashboard, "--within", str(within_s))
+        return self.tercet(*told, within_s=within_s + 30)
 
     def here(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Return *config* with the port and the cache of this test."""
@@ -161,9 +162,11 @@ class Declared:
         return httpx.get(f"{self.dashboard}{path}", headers=headers, timeout=10).json()
 
     @contextlib.contextmanager
-    def machine(self, number: int, *, cpus: int, offers: Mapping[str, float]) -> Iterator[str]:
+    def machine(
+        self, number: int, *, cpus: int, offers: Mapping[str, float], ports: Mapping[str, int] | None = None
+    ) -> Iterator[str]:
         """Run a further machine for the length of the block, with an address of its own; yields Ray's id of it."""
-        address, ports = f"127.0.0.{number}", free_ports([*_SERVE_PORTS.values(), *_RAY_PORTS])
+        address, ports = f"127.0.0.{number}", ports or machine_ports()
         told = {
             "address": self.address,
             "node-ip-address": address,
@@ -222,6 +225,11 @@ class Declared:
         for one in (one for one in psutil.process_iter() if str(self._directory) in titled(one)):
             with contextlib.suppress(psutil.Error):
                 one.kill()
+
+
+def machine_ports() -> dict[str, int]:
+    """Return ports for one machine, by what listens there."""
+    return free_ports([*_SERVE_PORTS.values(), *_RAY_PORTS])
 
 
 def listen_at(script: Path, address: str, binary: str) -> None:

@@ -21,6 +21,7 @@ class GoalBook:
     _hours: dict[int, dict[str, list[int]]] = field(default_factory=dict)
     _last: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     _goals: dict[str, GoalCounts] = field(default_factory=dict)
+    _since: dict[str, float] = field(default_factory=dict)  # when each goal was judged first
 
     def hear(self, gateway: str, told: Mapping[str, GoalCounts], now_s: float) -> None:
         """Take one gateway's counts since it began."""
@@ -34,6 +35,7 @@ class GoalBook:
             if counts.judged < judged or counts.missed < missed:  # a goal that was taken out and put in again
                 judged = missed = 0
             if counts.judged > judged:
+                self._since.setdefault(goal, now_s)
                 hour = self._hours.setdefault(int(now_s) // HOUR_S, {}).setdefault(goal, [0, 0])
                 hour[0] += counts.judged - judged
                 hour[1] += counts.missed - missed
@@ -45,12 +47,14 @@ class GoalBook:
 
     def plain(self) -> dict[str, Any]:
         """Return what must be found again after a restart."""
-        return {"hours": {str(hour): goals for hour, goals in self._hours.items()}, "last": self._last}
+        hours = {str(hour): goals for hour, goals in self._hours.items()}
+        return {"hours": hours, "last": self._last, "since": self._since}
 
     def take(self, plain: Mapping[str, Any]) -> None:
         """Take up what ``plain`` returned."""
         self._hours = {int(hour): dict(goals) for hour, goals in plain.get("hours", {}).items()}
         self._last = dict(plain.get("last", {}))
+        self._since = dict(plain.get("since", {}))
 
     def _status(self, goal: str, told: GoalCounts, now_s: float) -> dict[str, Any]:
         first = (now_s - told.window_s) // HOUR_S
@@ -61,7 +65,7 @@ class GoalBook:
             "goal": goal,
             "share": told.share,
             "window_s": told.window_s,
-            "known_s": now_s - min(hours) * HOUR_S if hours else 0.0,
+            "known_s": now_s - max(min(hours) * HOUR_S, self._since.get(goal, 0.0)) if hours else 0.0,
             "judged": judged,
             "missed": missed,
             "budget_left": 1 - missed / allowed if allowed else None,

@@ -12,12 +12,14 @@ from deployments.page.drawing import MOST
 
 # The widest that is written on an arrow while it is watched.
 FIGURES = "000/s · 0.00 s · 10%"
+# And beside a pool's kind: how many replicas are ready, of how many.
+COUNTED = "00/00"
 
 
 def handed(config: Config, most: int = MOST) -> dict[str, Any] | None:
     """Return the fields of ``deployments.page.drawing.Drawing``; None with more than *most* boxes or arrows."""
     shown = diagram(config)
-    return plain(lay_out(shown, FIGURES)) if max(len(shown.boxes), len(shown.arrows)) <= most else None
+    return plain(lay_out(shown, FIGURES, COUNTED)) if max(len(shown.boxes), len(shown.arrows)) <= most else None
 
 
 def plain(layout: Layout) -> dict[str, Any]:

@@ -29,17 +29,18 @@ MOST_LINES = 3  # of one option or fact
 ROUNDS = 24
 
 
-def lay_out(diagram: Diagram, figures: str = "") -> Layout:
+def lay_out(diagram: Diagram, figures: str = "", counted: str = "") -> Layout:
     """Place everything; no two boxes or labels overlap, and no arrow runs over one that is not its own.
 
-    With *figures* every arrow's label has a last line as wide as that, for what is written there later.
+    With *figures* every arrow's label has a last line as wide as that, for what is written there later, and *counted*
+    has room beside the kind of every pool.
     """
     chains = chained(diagram)
     sorted_ = columns(chains.diagram)
     texts = {key: tuple(wrapped(item.label, SMALL, WIDEST_LABEL)) for key, item in sorted_.items.items()}
     if figures:
         texts.update({way[1]: (*texts[way[1]], figures) for _, way in sorted_.ways})
-    sizes = {key: _size(item, chains, texts[key]) for key, item in sorted_.items.items()}
+    sizes = {key: _size(item, chains, texts[key], counted) for key, item in sorted_.items.items()}
     lefts, widths = _columns(sorted_, sizes)
     tops = _rows(sorted_, {key: high for key, (_, high) in sizes.items()}, _doors(sorted_, sizes, chains))
     places = {
@@ -80,17 +81,18 @@ def _columns(sorted_: Columns, sizes: Mapping[str, tuple[float, float]]) -> tupl
     return lefts, widths
 
 
-def _size(item: Item, chains: Chained, lines: Sequence[str]) -> tuple[float, float]:
+def _size(item: Item, chains: Chained, lines: Sequence[str], counted: str) -> tuple[float, float]:
     if item.box is None:
         wide = max((width(line, SMALL) for line in lines), default=0.0)
         return (wide + 2 * LABEL_PAD, len(lines) * LINE + 2 * LABEL_PAD) if lines else (0.0, 0.0)
-    sizes = [_box_size(box, max(len(item.before), len(item.after))) for box in chains.boxes[item.box]]
+    sizes = [_box_size(box, max(len(item.before), len(item.after)), counted) for box in chains.boxes[item.box]]
     return max(wide for wide, _ in sizes), sum(high for _, high in sizes) + (len(sizes) - 1) * BETWEEN_LINKS
 
 
-def _box_size(box: Box, arrows_: int) -> tuple[float, float]:
+def _box_size(box: Box, arrows_: int, counted: str = "") -> tuple[float, float]:
     lines = _lines(box)
-    wide = max(width(line, SMALL) for line in (*lines, box.kind))
+    beside = width(f" {counted}", SMALL, bold=True) if counted and box.group == "model" else 0.0
+    wide = max([width(box.kind, SMALL) + beside, *(width(line, SMALL) for line in lines)])
     head = max(wide, min(width(box.title, TITLE, bold=True), WIDEST_BOX - 2 * PAD))
     return max(NARROWEST_BOX, head + 2 * PAD), max(2 * PAD + LINE * (2 + len(lines)), (arrows_ + 1) * PORTS_APART)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from cluster.rendering.boards import Board, boards
+from cluster.rendering.of_namespace import chosen
 from cluster.rendering.panel import Panel, Query
 from deployments.telemetry.catalogue.scaling import TARGET
 
@@ -14,6 +15,8 @@ WIDTH = 24
 HEIGHT = 8
 SCHEMA_VERSION = 39
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+# All of them includes series without the label, of clusters that are not on Kubernetes.
+_NAMESPACE = 'namespace=~"$namespace"'
 
 
 def dashboards() -> dict[str, str]:
@@ -39,21 +42,25 @@ def dashboard(board: Board) -> dict[str, Any]:
 
 def _variables(board: Board) -> Iterator[dict[str, Any]]:
     yield {"name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
+    yield {**_choice("namespace", "Namespace", f"label_values({TARGET.sample}, namespace)"), "allValue": ".*"}
     if board.pool:
-        asked = f"label_values({TARGET.sample}, pool)"
-        yield {
-            "name": "pool",
-            "label": "Pool",
-            "type": "query",
-            "datasource": _SOURCE,
-            "definition": asked,
-            "query": {"query": asked, "refId": "pool"},
-            "refresh": 2,
-            "sort": 1,
-            "includeAll": True,
-            "multi": True,
-            "current": {"text": "All", "value": "$__all"},
-        }
+        yield _choice("pool", "Pool", f"label_values({TARGET.sample}{{{_NAMESPACE}}}, pool)")
+
+
+def _choice(name: str, label: str, asked: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": label,
+        "type": "query",
+        "datasource": _SOURCE,
+        "definition": asked,
+        "query": {"query": asked, "refId": name},
+        "refresh": 2,
+        "sort": 1,
+        "includeAll": True,
+        "multi": True,
+        "current": {"text": "All", "value": "$__all"},
+    }
 
 
 def _laid_out(board: Board) -> Iterator[dict[str, Any]]:
@@ -102,7 +109,7 @@ def _target(query: Query, ref: str) -> dict[str, Any]:
     return {
         "refId": ref,
         "datasource": _SOURCE,
-        "expr": query.expr,
+        "expr": chosen(query.expr, _NAMESPACE),
         "legendFormat": query.legend or "__auto",
         "exemplar": query.exemplar,
     }

@@ -1,4 +1,4 @@
-"""Rules about one namespace of Kubernetes, where a Prometheus scrapes several clusters of Tercet."""
+"""Queries about one namespace of Kubernetes, where a Prometheus scrapes several clusters of Tercet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ def of_namespace(group: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     return {**group, "rules": [_of(rule, namespace) for rule in group["rules"]]}
 
 
+def chosen(expr: str, selector: str) -> str:
+    """Return *expr* with each of its series narrowed by *selector*, such as ``namespace="llm"``."""
+    narrowed = _NAMED.sub(lambda name: f"{name[1]}{{{selector}}}", expr)
+    return narrowed.replace(f"{{{selector}}}{{", f"{{{selector}, ")
+
+
 def _of(rule: Mapping[str, Any], namespace: str) -> dict[str, Any]:
-    chosen = f'{{namespace="{namespace}"'
-    expr = _NAMED.sub(rf"\1{chosen}}}", rule["expr"]).replace(f"{chosen}}}{{", f"{chosen}, ")
+    expr = chosen(rule["expr"], f'namespace="{namespace}"')
     return {**rule, "expr": expr, "labels": {"namespace": namespace, **rule.get("labels", {})}}

@@ -14,6 +14,7 @@ from cluster.rendering.chart_rules import chart_rules
 from cluster.rendering.grafana import dashboards
 from cluster.rendering.rules import rules
 from deployments.telemetry.catalogue.labels import LABELS
+from tests.charts.scraped import relabeled
 from tests.charts.tools import CHART, objects, of_kind, of_profile, profile, rendered
 from tests.cluster.rendering.alert_cases import case_of_promtool, cases
 from tests.prometheus import promtool
@@ -155,13 +156,12 @@ def _in(namespace: str, case: dict[str, Any]) -> dict[str, Any]:
 
 def _relabelled(relabelings: list[dict[str, Any]], folder: Path) -> dict[str, str]:
     """Return what Prometheus makes of the labels of one pod."""
-    names = {"sourceLabels": "source_labels", "targetLabel": "target_label"}
     known = {"namespace": "llm", "pod_ip": "10.0.0.7", "pod_name": "t-head-0"}
     labels = {f"__meta_kubernetes_{name}": told for name, told in known.items()}
     job = {
         "job_name": "parts",
         "static_configs": [{"targets": ["10.0.0.7:8080"], "labels": labels}],
-        "relabel_configs": [{names.get(key, key): told for key, told in one.items()} for one in relabelings],
+        "relabel_configs": relabeled(relabelings),
     }
     file = folder / "prometheus.yaml"
     file.write_text(yaml.safe_dump({"scrape_configs": [job]}), encoding="utf-8")

@@ -1,10 +1,11 @@
-"""A real Prometheus beside a real cluster, and the traffic that gives every series something to say."""
+"""A real Prometheus beside a real cluster, and clients of that cluster."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import httpx
 import yaml
 
+from cluster.rendering.panel import RANGE
 from tests.prometheus import program
 from tests.serving import free_port, until
 
@@ -66,21 +68,29 @@ class Prometheus:
         return found
 
 
+def job(scraped: int, key: str) -> dict[str, Any]:
+    """Return the job that scrapes one gateway for the whole cluster."""
+    return {
+        "job_name": "tercet",
+        "authorization": {"credentials": key},
+        "static_configs": [{"targets": [f"127.0.0.1:{scraped}"]}],
+    }
+
+
+def hurried(rules: str) -> str:
+    """Return the rules with shorter waits: what they say is tested with promtool."""
+    return rules.replace("interval: 2m", "interval: 1s").replace("for: 120s", "for: 2s")
+
+
 @contextmanager
-def prometheus(folder: Path, *, scraped: int, key: str, rules: str) -> Iterator[Prometheus]:
-    """Scrape the gateway on the port *scraped* every second for the length of the block, with the rules of a file."""
+def prometheus(folder: Path, *, jobs: Sequence[Mapping[str, Any]], rules: str) -> Iterator[Prometheus]:
+    """Scrape *jobs* every second for the length of the block, with the rules of a file, which is given as text."""
     binary, port = program("prometheus"), free_port()
     (folder / "rules.yaml").write_text(rules, encoding="utf-8")
     config = {
         "global": {"scrape_interval": f"{STEP_S}s", "evaluation_interval": f"{STEP_S}s"},
         "rule_files": ["rules.yaml"],
-        "scrape_configs": [
-            {
-                "job_name": "tercet",
-                "authorization": {"credentials": key},
-                "static_configs": [{"targets": [f"127.0.0.1:{scraped}"]}],
-            }
-        ],
+        "scrape_configs": [dict(one) for one in jobs],
     }
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     with (folder / "prometheus.log").open("w") as log:
@@ -101,12 +111,41 @@ def prometheus(folder: Path, *, scraped: int, key: str, rules: str) -> Iterator[
         process.wait(timeout=30)
 
 
+def queries(dashboards: Iterable[str], **chosen: str) -> list[tuple[str, str]]:
+    """Return every query of dashboards as Grafana has them, under its panel's title, its variables being *chosen*."""
+    found: list[tuple[str, str]] = []
+    for board in map(json.loads, dashboards):
+        for panel in board["panels"]:
+            for target in panel.get("targets", []):
+                expr = target["expr"].replace(RANGE, "10s")
+                for name, value in chosen.items():
+                    expr = expr.replace(f"${name}", value)
+                assert "$" not in expr, expr
+                found.append((f"{board['title']}: {panel['title']}", expr))
+    return found
+
+
+def values(lines: list[dict[str, Any]]) -> list[str]:
+    """Return all that the lines of a query show."""
+    return [value for line in lines for _, value in line["values"] if value != "NaN"]
+
+
+def without_data(server: Prometheus, asked: Sequence[tuple[str, str]], *, within_s: float) -> list[str]:
+    """Return the queries that show nothing over the whole run; a counter that appears has not grown yet."""
+    missing, deadline_s = list(asked), time.monotonic() + within_s
+    while missing := [(name, expr) for name, expr in missing if not values(server.over_time(expr))]:
+        if time.monotonic() > deadline_s:
+            break
+        time.sleep(1)
+    return [f"{name}: {expr}" for name, expr in missing]
+
+
 class Callers:
     """Clients of one gateway, with a key."""
 
     def __init__(self, url: str, key: str) -> None:
         headers = {"authorization": f"Bearer {key}"}
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=60)
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=120)
         self._pool = ThreadPoolExecutor(32)
 
     def ask(self, model: str, prompt: str, **body: Any) -> httpx.Response:

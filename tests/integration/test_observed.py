@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,24 @@ from typing import Any
 import pytest
 
 from cluster.config import Config
-from cluster.rendering.boards import boards
-from cluster.rendering.panel import RANGE
+from cluster.rendering.grafana import dashboards
 from cluster.rendering.rules import rules_file
-from tests.integration.observing import Callers, Prometheus, prometheus
+from tests.integration.counting import COUNTED, GRAPH, MAIL, busy
+from tests.integration.observing import (
+    Callers,
+    Prometheus,
+    hurried,
+    job,
+    prometheus,
+    queries,
+    values,
+    without_data,
+)
 from tests.otlp import Receiver, receiver
 from tests.prometheus import program
 from tests.serving import TERCET, Serving, serving, until
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
-
-MAIL = "Write to bob@example.com"
 
 
 def pool(family: str, base_ms: int, **more: Any) -> dict[str, Any]:
@@ -45,30 +51,12 @@ def document(folder: Path) -> dict[str, Any]:
             "distilled": pool("distilled", 5),
             "scarce": pool("moe", 200, max_waiting=0),
         },
-        "graph": {
-            "auto": {"record": "masked", "share": "100%"},
-            "masked": {"redact": "admitted", "entities": ["EMAIL"]},
-            "admitted": {"admission": "known", "concurrent": 3, "queue": 3, "wait": "10s"},
-            "known": {"cache": "shared", "ttl": "1h"},
-            "shared": {"coalesce": "watched", "window": "5s"},
-            "watched": {"shadow": "careful", "to": "distilled", "share": "100%", "compare": "exact"},
-            "careful": {"fallback": ["dense", "distilled"]},
-            "hesitant": {"cascade": [{"to": "distilled", "accept": {"mean_logprob": -1e-9}}, {"to": "dense"}]},
-            "nightly": {"batch": "distilled", "wait": "50ms"},
-            "preview": {"canary": "dense", "to": "distilled", "stages": ["50%", "100%"], "hold_each": "1h"},
-        },
-        "default": "auto",
+        "graph": GRAPH,
+        "default": "counted",
         "gateway": {"replicas": 2},
-        "audit": {"enabled": True},
         "telemetry": {"gen_ai_metrics": True},
         "access": {"store": {"sqlite": str(folder / "accounts.sqlite")}},
-        "tenants": {
-            "acme": {},
-            "poor": {"limits": {"budgets": [{"tokens": 30, "per": "day"}]}},
-            "operators": {},
-        },
-        "objectives": {"goals": {"answered": {"share": "99.5%"}, "quick": {"share": "95%", "first_token": "2s"}}},
-        "autoscale": {"policy": "queue", "hold": {"down": "60s"}},
+        **COUNTED,
     }
 
 
@@ -85,11 +73,6 @@ def key(file: Path, tenant: str, *more: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
-def hurried(rules: str) -> str:
-    """Return the rules with shorter waits: what they say is tested with promtool."""
-    return rules.replace("interval: 2m", "interval: 1s").replace("for: 120s", "for: 2s")
-
-
 @pytest.fixture(scope="module")
 def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     program("prometheus")
@@ -102,58 +85,21 @@ def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
     ):
         keys = {tenant: key(one.file, tenant) for tenant in ("acme", "poor")}
         operator = key(one.file, "operators", "--admin")
-        with prometheus(folder, scraped=one.port, key=operator, rules=rules) as server:
+        with prometheus(folder, jobs=[job(one.port, operator)], rules=rules) as server:
             until(lambda: server.targets() == ["up"], within_s=20, what=f"a scrape succeeds: {server.targets()}")
             found = Observed(one, server, traces, keys)
             try:
-                for _ in range(2):  # a counter that appears has not grown yet
-                    busy(found)
-                    time.sleep(3)
+                busy(found.callers, scarce="scarce")
                 yield found
             finally:
                 for caller in found.callers.values():
                     caller.close()
 
 
-def busy(run: Observed) -> None:
-    """Ask for everything once, and for a pool's capacity more than once."""
-    acme, poor = run.callers["acme"], run.callers["poor"]
-    for _ in range(2):
-        assert acme.ask("auto", MAIL, temperature=0).status_code == 200
-    acme.flood(28, "auto", "A story that takes a while", max_tokens=60)
-    assert 200 in acme.flood(24, "dense", "Tell me a long story", max_tokens=120)
-    acme.flood(8, "scarce", "More than it takes")
-    for model in ("hesitant", "preview", "preview", "auto"):
-        assert acme.ask(model, f"Something for {model}").status_code == 200
-    assert acme.complete("nightly", "once upon a time").status_code == 200
-    statuses = [poor.ask("distilled", f"{number} words", max_tokens=8).status_code for number in range(6)]
-    assert 429 in statuses, statuses
-
-
-def every_query() -> list[tuple[str, str]]:
-    return [
-        (f"{board.title}: {panel.title}", query.expr.replace(RANGE, "10s").replace("$pool", ".*"))
-        for board in boards()
-        for row in board.rows
-        for panel in row.panels
-        for query in panel.queries
-    ]
-
-
-def values(found: list[dict[str, Any]]) -> list[str]:
-    return [value for line in found for _, value in line["values"] if value != "NaN"]
-
-
 def test_every_panel_has_data(observed: Observed) -> None:
     """Each of its queries, run by Prometheus over the whole run."""
-
-    def empty() -> list[tuple[str, str]]:
-        return [(name, expr) for name, expr in every_query() if not values(observed.server.over_time(expr))]
-
-    deadline_s = time.monotonic() + 30
-    while (missing := empty()) and time.monotonic() < deadline_s:
-        time.sleep(1)
-    assert not missing, "\n".join(f"{name}: {expr}" for name, expr in missing)
+    missing = without_data(observed.server, queries(dashboards().values(), pool=".*", namespace=".*"), within_s=30)
+    assert not missing, "\n".join(missing)
 
 
 def test_one_scrape_has_every_process(observed: Observed) -> None:

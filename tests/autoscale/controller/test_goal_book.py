@@ -67,3 +67,15 @@ def test_before_the_first_request_no_budget_is_claimed() -> None:
     book = GoalBook()
     book.hear("a", counts(0, 0), NOW_S)
     assert told(book)["budget_left"] is None
+
+
+def test_it_tells_for_how_long_it_knows() -> None:
+    """From the first request on, not from the hour that it came in; what is forgotten is not claimed."""
+    book = GoalBook()
+    book.hear("a", counts(10, 1), NOW_S)
+    assert told(book, NOW_S + 20)["known_s"] == 20
+    again = GoalBook()
+    again.take(json.loads(json.dumps(book.plain())))
+    again.hear("a", counts(20, 1), NOW_S + 6 * DAY_S)
+    assert told(again, NOW_S + 6 * DAY_S)["known_s"] == 6 * DAY_S
+    assert told(again, NOW_S + 7 * DAY_S + HOUR_S)["known_s"] < 2 * DAY_S

@@ -9,8 +9,8 @@ import pytest
 
 from cluster.document import load
 from cluster.drawing.diagram import diagram
-from cluster.drawing.handed import FIGURES, handed
-from cluster.drawing.layout import SMALL, lay_out
+from cluster.drawing.handed import COUNTED, FIGURES, handed
+from cluster.drawing.layout import PAD, SMALL, lay_out
 from cluster.drawing.text_width import width
 from deployments.page.drawing import Drawing
 from tests.cluster.drawing.test_layout import EXAMPLES, config_of, rects
@@ -43,3 +43,12 @@ def test_figures_fit_and_cover_nothing(example: Path) -> None:
     assert labels
     assert all(label.w >= width(FIGURES, SMALL) for label in labels)
     assert not any(one.overlaps(other) for one, other in combinations(rects(layout), 2))
+
+
+def test_replicas_are_counted_beside_a_pools_kind() -> None:
+    """Neither is written over the other, where no other line of the box is as long."""
+    pool = {"family": "distilled", "source": "synthetic", "runtime": "synthetic"}
+    (box,) = Drawing.model_validate(handed(config_of({"models": {"d": pool}}))).boxes[1:]
+    assert box.kind == "distilled pool"
+    line = width(f"{box.kind} ", SMALL) + width(COUNTED, SMALL, bold=True)
+    assert line <= box.size[0] - 2 * PAD + 0.1

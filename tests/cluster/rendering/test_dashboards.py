@@ -24,6 +24,12 @@ def queries() -> list[str]:
     return [query.expr for board in boards() for row in board.rows for panel in row.panels for query in panel.queries]
 
 
+def written() -> list[str]:
+    """Return the queries as Grafana is given them."""
+    found = [panel for text in dashboards().values() for panel in panels(json.loads(text))]
+    return [target["expr"] for panel in found for target in panel["targets"]]
+
+
 def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
     return [panel for panel in board["panels"] if panel["type"] != "row"]
 
@@ -46,11 +52,21 @@ def test_queries_group_by_labels_that_their_series_have() -> None:
 
 def test_prometheus_can_read_every_query(tmp_path: Path) -> None:
     """Checked as rules; that each has data is shown by a real run."""
-    read = [expr.replace(RANGE, "1m").replace("$pool", ".*") for expr in queries()]
+    read = [expr.replace(RANGE, "1m").replace("$pool", ".*").replace("$namespace", "llm") for expr in written()]
     group = {"name": "queries", "rules": [{"record": f"query:{at}", "expr": expr} for at, expr in enumerate(read)]}
     file = tmp_path / "queries.yaml"
     file.write_text(yaml.safe_dump({"groups": [group]}), encoding="utf-8")
     assert f"{len(read)} rules found" in promtool("check", "rules", str(file))
+
+
+def test_each_series_is_of_the_namespace_that_was_chosen() -> None:
+    """Once each; all of them take in what has no such label, as on a machine of one's own."""
+    for expr in written():
+        named = [*NAMES.findall(expr), *RECORDED.findall(expr)]
+        assert expr.count('{namespace=~"$namespace"') == len(named), expr
+    for text in dashboards().values():
+        (variable,) = [one for one in json.loads(text)["templating"]["list"] if one["name"] == "namespace"]
+        assert (variable["allValue"], variable["current"]["value"]) == (".*", "$__all")
 
 
 def test_grafana_can_place_every_panel() -> None:
