@@ -33,6 +33,7 @@ _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
 )
 # What all of them begin with.
 _FIRST = b"2345689"
+_TELL = rb"\b[2345689](?:[ \-]?[0-9]){11}"
 # Issued by so many that only a word before tells a card from another number.
 _MAESTRO = (50, 56, 57, 58, 63, 67, 69)
 
@@ -79,4 +80,4 @@ def _luhn() -> Any:
     return luhn
 
 
-CARD = Detector("CARD", _CARD, _check)
+CARD = Detector("CARD", _CARD, _check, _TELL)
