@@ -24,15 +24,27 @@ _MOBILE = pattern(_MOBILE_FORM)
 _NATIONAL = pattern(rb"(?:\([0-9]{2,5}\)|\b[0-9]{1,5})(?:[ .\-]?\(?[0-9]{2,8}\)?){1,4}\b")
 # After a country code of 1 no other can be valid; the second 1 is dialled within North America.
 _NORTH_AMERICAN = pattern(rb"11?(?:[2-9][0-9]{9}|3[0-9]{6})")
-# Of each, as many digits as a number has at least, with what may stand between two.
-_NEXT = rb"\)?[ .\-]?\(?[0-9]"
-_INTERNATIONAL_TELL, _NATIONAL_TELL = rb"(?:\+|\b00)[1-9](?:" + _NEXT + rb"){6}", rb"[0-9](?:" + _NEXT + rb"){9}"
 _DATE = pattern(rb"(?:19|20)[0-9]{2}[ .\-][0-9]{1,2}[ .\-][0-9]{1,2}\b")
 # Without a country code, and being no mobile phone's, a Chinese number tells its area or its service.
 _FORMS = {
     "CN": pattern(rb"0[1-9][0-9]{8,14}|[48]00[0-9]{7}"),
     "US": pattern(rb"1?[2-9][0-9]{2}[2-9][0-9]{6}"),
 }
+# As many digits as a number has at least, with what may stand between two; and the forms above, written so.
+_GAP = rb"\)?[ .\-]?\(?"
+_NEXT = _GAP + rb"[0-9]"
+_INTERNATIONAL_TELL = rb"(?:\+|\b00)[1-9](?:" + _NEXT + rb"){6}"
+_NATIONAL_TELL = (
+    rb"\b(?:"
+    + rb"|".join(
+        (
+            rb"0" + _GAP + rb"[1-9](?:" + _NEXT + rb"){8,14}",
+            rb"[48]" + _GAP + rb"0" + _GAP + rb"0(?:" + _NEXT + rb"){7}",
+            rb"(?:1" + _GAP + rb")?[2-9](?:" + _NEXT + rb"){2}" + _GAP + rb"[2-9](?:" + _NEXT + rb"){6}",
+        )
+    )
+    + rb")\b"
+)
 
 
 def _international(place: Place) -> int | None:

@@ -34,7 +34,11 @@ _BEGINNING = rb"\b(?:" + rb"|".join((*_PREFIXES, *_DOTTED)) + rb")"
 _KNOWN = pattern(_BEGINNING)
 _WITH_DOTS = pattern(rb"(?:" + rb"|".join(_DOTTED) + rb")")
 _WORD, _DOTTED_WORD = pattern(rb"[A-Za-z0-9_\-]{1,200}"), pattern(rb"[A-Za-z0-9_\-.]{1,200}")
-_RANDOM, _LONG = pattern(rb"\b[A-Za-z0-9_\-+/]{12,200}={0,2}"), rb"\b[A-Za-z0-9_\-+/]{12}"
+_ANY, _DIGIT, _OTHER = rb"[A-Za-z0-9_\-+/]", rb"[0-9]", rb"[A-Za-z_\-+/]"
+_RANDOM = pattern(rb"\b" + _ANY + rb"{12,200}={0,2}")
+# Twelve characters, of which not all are digits: a place among them, or behind more digits, where another begins.
+_NOT_DIGITS = (_DIGIT + b"{%d}" % length + _OTHER + _ANY + b"{%d}" % (11 - length) for length in range(12))
+_TELL = rb"\b(?:" + rb"|".join(_NOT_DIGITS) + rb"|[0-9]{12,199}" + _OTHER + rb")"
 _REST = pattern(rb"[A-Za-z0-9_\-+/=.]{1,200}")
 
 _DIGESTS = ("sha1-", "sha256-", "sha384-", "sha512-", "md5-")
@@ -105,4 +109,4 @@ def rest(data: bytes, at: int) -> int:
 
 
 KNOWN_SECRET = Detector("SECRET", _KNOWN, _known, _BEGINNING)
-RANDOM_SECRET = Detector("SECRET", _RANDOM, _random, _LONG)
+RANDOM_SECRET = Detector("SECRET", _RANDOM, _random, _TELL)
