@@ -25,6 +25,6 @@ class Finder(Protocol):
         """Take the next piece; return what is certain by now."""
         ...
 
-    def end(self) -> list[Segment]:
-        """Return the rest."""
+    def end(self, text: str = "") -> list[Segment]:
+        """Take the last piece, which may be all of the text; return the rest."""
         ...

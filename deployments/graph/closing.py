@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 
 from deployments.request import Frame
 
 
-@asynccontextmanager
-async def closing(frames: AsyncIterator[Frame]) -> AsyncIterator[AsyncIterator[Frame]]:
+def closing(frames: AsyncIterator[Frame]) -> AbstractAsyncContextManager[AsyncIterator[Frame]]:
     """Yield *frames* and close it afterwards, which cancels everything below it."""
-    try:
-        yield frames
-    finally:
-        close = getattr(frames, "aclose", None)
-        if close is not None:
-            await close()
+    return aclosing(frames) if hasattr(frames, "aclose") else nullcontext(frames)  # type: ignore[type-var]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Protocol, TypeVar
 
 from deployments.answers.levels import Answers
@@ -122,18 +123,31 @@ class Wiring:
             self.hidden(node, tokens)
             context.unseen(tokens)
 
-    @contextmanager
-    def edge(self, node: str, target: str) -> Iterator[None]:
+    def edge(self, node: str, target: str) -> AbstractContextManager[None]:
         """Observe one hand-over from *node* to *target*, however it ends."""
-        outcome = "cancelled"
-        try:
-            yield
-            outcome = "ok"
-        except ServingError as error:
-            outcome = error.code
-            raise
-        except Exception:
-            outcome = ServingError.code
-            raise
-        finally:
-            self.observe(node, target, outcome)
+        return _Edge(self.observe, node, target)
+
+
+class _Edge:
+    """One hand-over; a class, since each request has several and a generator takes three times as long."""
+
+    __slots__ = ("_node", "_observe", "_target")
+
+    def __init__(self, observe: EdgeObserver, node: str, target: str) -> None:
+        self._observe, self._node, self._target = observe, node, target
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._observe(self._node, self._target, _outcome(error))
+
+
+def _outcome(error: BaseException | None) -> str:
+    if error is None:
+        return "ok"
+    if isinstance(error, ServingError):
+        return error.code
+    return ServingError.code if isinstance(error, Exception) else "cancelled"

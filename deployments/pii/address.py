@@ -10,6 +10,7 @@ from deployments.pii.detector import Detector, Place, pattern
 
 _V4 = pattern(rb"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}\b")
 _V6 = pattern(rb"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4})")
+_V4_TELL, _V6_TELL = rb"\b[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]", rb":[0-9A-Fa-f]{0,4}:"
 _LEAST_HEX = 3
 
 
@@ -39,4 +40,4 @@ def _is_someones(found: str) -> bool:
     return not everywhere and not (address.version == 4 and int(address) >= 240 << 24)  # noqa: PLR2004
 
 
-ADDRESSES: Sequence[Detector] = (Detector("IP", _V4, _v4), Detector("IP", _V6, _v6))
+ADDRESSES: Sequence[Detector] = (Detector("IP", _V4, _v4, _V4_TELL), Detector("IP", _V6, _v6, _V6_TELL))

@@ -31,8 +31,18 @@ _ISSUERS: tuple[tuple[int, int, frozenset[int]], ...] = (
     (9792, 9792, frozenset({16})),
     (60, 60, frozenset({16})),
 )
+# The same by every beginning that there is: the first digits of most numbers are none.
+_LENGTHS = {
+    str(beginning): frozenset().union(*(
+        lengths for first, last, lengths in _ISSUERS
+        if len(str(first)) == len(str(beginning)) and first <= beginning <= last
+    ))
+    for first, last, _ in _ISSUERS for beginning in range(first, last + 1)
+}  # fmt: skip
+_BEGINNINGS = sorted({len(beginning) for beginning in _LENGTHS})
 # What all of them begin with.
 _FIRST = b"2345689"
+_TELL = rb"\b[2345689](?:[ \-]?[0-9]){11,18}\b"
 # Issued by so many that only a word before tells a card from another number.
 _MAESTRO = (50, 56, 57, 58, 63, 67, 69)
 
@@ -66,9 +76,7 @@ def _may_be_grouped(groups: list[str]) -> bool:
 
 
 def _is_issued(digits: str, *, said: bool) -> bool:
-    known = any(
-        first <= int(digits[: len(str(first))]) <= last and len(digits) in lengths for first, last, lengths in _ISSUERS
-    )
+    known = any(len(digits) in _LENGTHS.get(digits[:beginning], ()) for beginning in _BEGINNINGS)
     return known or (said and int(digits[:2]) in _MAESTRO)
 
 
@@ -79,4 +87,4 @@ def _luhn() -> Any:
     return luhn
 
 
-CARD = Detector("CARD", _CARD, _check)
+CARD = Detector("CARD", _CARD, _check, _TELL)

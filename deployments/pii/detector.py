@@ -30,9 +30,14 @@ def pattern(source: bytes) -> Any:
 
     A match has at most WIDTH characters, and holds a space only where ``is_break`` says that a number may go on.
     """
+    return re2.compile(source, options=latin1())
+
+
+def latin1() -> Any:
+    """Return the options by which a byte is a character."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
-    return re2.compile(source, options=options)
+    return options
 
 
 def is_break(data: bytes, at: int) -> bool:
@@ -105,8 +110,13 @@ Check = Callable[[Place], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Detector:
-    """Looks for one kind of thing."""
+    """Looks for one kind of thing.
+
+    ``tell`` is a pattern too: whatever the detector finds holds a match of it, which needs no more than the character
+    before. It is short, so that those of all detectors can be looked for at once.
+    """
 
     kind: str
     pattern: Any
     check: Check
+    tell: bytes

@@ -12,6 +12,7 @@ _FILES = frozenset({
 _LOCAL = rb"[A-Za-z0-9\xe0_%+][A-Za-z0-9\xe0._%+'\-]{0,63}"
 _LABEL = rb"[A-Za-z0-9\xe0][A-Za-z0-9\xe0\-]{0,30}"
 _EMAIL = pattern(_LOCAL + rb"(?:@|%40)(?:" + _LABEL + rb"\.){1,5}[A-Za-z\xe0]{2,24}")
+_TELL = rb"[A-Za-z0-9\xe0._%+'\-](?:@|%40)[A-Za-z0-9\xe0]"
 
 
 def _check(place: Place) -> int | None:
@@ -29,4 +30,4 @@ def _check(place: Place) -> int | None:
     return None if local == "git" and place.next in b":/" else place.end
 
 
-EMAIL = Detector("EMAIL", _EMAIL, _check)
+EMAIL = Detector("EMAIL", _EMAIL, _check, _TELL)

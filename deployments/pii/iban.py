@@ -8,6 +8,7 @@ from typing import Any
 from deployments.pii.detector import Detector, Place, pattern
 
 _IBAN = pattern(rb"\b[A-Z]{2}[0-9]{2}(?:[ \-]?[A-Z0-9]{1,30}){1,8}\b|\b[a-z]{2}[0-9]{2}[a-z0-9]{11,30}\b")
+_TELL = rb"\b(?:[A-Z]{2}|[a-z]{2})[0-9]{2}[ \-]?[A-Za-z0-9]"
 # How many characters each country's have, by its registry.
 _REGISTRY = (
     "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DK18 DO28 EE20 EG29 ES24 FI18 "
@@ -35,4 +36,4 @@ def _iban() -> Any:
     return iban
 
 
-IBAN = Detector("IBAN", _IBAN, _check)
+IBAN = Detector("IBAN", _IBAN, _check, _TELL)

@@ -13,7 +13,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from deployments.pii.detector import Detector, Place, pattern
+import re2
+
+from deployments.pii.detector import WIDTH, Detector, Place, latin1, pattern
 from deployments.pii.wording import Words
 
 
@@ -77,7 +79,8 @@ _CODES = "11 12 13 14 15 21 22 23 31 32 33 34 35 36 37 41 42 43 44 45 46 50 51 5
 _PROVINCES = frozenset(_CODES.split())
 _OWN = {"cn": _china, "hk": _hong_kong, "tw": _taiwan}
 
-_CHINA = Number("cn", pattern(rb"\b[1-9][0-9]{5}[ \-]?[12][0-9]{7}[ \-]?[0-9]{3}[0-9Xx]\b"))
+_CHINA_FORM = rb"\b[1-9][0-9]{5}[ \-]?[12][0-9]{7}[ \-]?[0-9]{3}[0-9Xx]\b"
+_CHINA = Number("cn", pattern(_CHINA_FORM))
 _SSN = Number("us.ssn", pattern(rb"\b[0-9]{3}[\- ][0-9]{2}[\- ][0-9]{4}\b"))
 _ITIN = Number("us.itin", pattern(rb"\b9[0-9]{2}[\- ][0-9]{2}[\- ][0-9]{4}\b"))
 _BARE_SSN = Number("us.ssn", pattern(rb"\b[0-9]{9}\b"), Words("ssn, social security", "社会安全号 社安号"))
@@ -113,11 +116,13 @@ _OTHERS: Sequence[tuple[str, bytes, str]] = (
 _NUMBERS = tuple(
     Number(module, pattern(rb"\b" + form), Words(words) if words else None) for module, form, words in _OTHERS
 )
-_ANY = pattern(rb"\b(?:" + rb"|".join(form for _, form, _ in _OTHERS) + rb")")
-# Those that are found anywhere are listed first.
-_ANYWHERE = tuple(number for number in _NUMBERS if number.words is None)
-_SAID = _NUMBERS[len(_ANYWHERE) :]
-_FORM_ANYWHERE = pattern(rb"\b(?:" + rb"|".join(form for _, form, words in _OTHERS if not words) + rb")")
+_ANY_FORM = rb"\b(?:" + rb"|".join(form for _, form, _ in _OTHERS) + rb")"
+_ANY, _SSN_FORM = pattern(_ANY_FORM), rb"\b[0-9]{3}[\- ]?[0-9]{2}[\- ]?[0-9]{4}\b"
+# All forms asked at once, which of them a text begins with.
+_FORMS = re2.Set.MatchSet(latin1())
+for _, _form, _ in _OTHERS:
+    _FORMS.Add(rb"\b" + _form)
+_FORMS.Compile()
 _ANY_WORD = Words(",".join(words for _, _, words in _OTHERS if words))
 
 
@@ -136,15 +141,16 @@ def _social_security(place: Place) -> int | None:
 
 
 def _other(place: Place) -> int | None:
-    anywhere = _FORM_ANYWHERE.match(place.data, place.start) is not None
-    said = place.near(_ANY_WORD)
-    if not (anywhere or said) or _is_part(place):
+    # No form is as long as a match can be; where one begins, a word does, whatever stands before.
+    formed = [_NUMBERS[at] for at in sorted(_FORMS.Match(place.data[place.start : place.start + WIDTH]) or ())]
+    if any(number.words is not None for number in formed) and not place.near(_ANY_WORD):
+        formed = [number for number in formed if number.words is None]
+    if not formed or _is_part(place):
         return None
-    numbers = (*(_ANYWHERE if anywhere else ()), *(_SAID if said else ()))
-    ends = (end for number in numbers if (end := number.end(place)) is not None)
+    ends = (end for number in formed if (end := number.end(place)) is not None)
     return next((end for end in ends if not place.cut(end).goes_on), None)
 
 
-CHINESE_ID = Detector("CN_ID", _CHINA.form, _resident)
-SSN = Detector("SSN", pattern(rb"\b[0-9]{3}[\- ]?[0-9]{2}[\- ]?[0-9]{4}\b"), _social_security)
-OTHER_ID = Detector("ID", _ANY, _other)
+CHINESE_ID = Detector("CN_ID", _CHINA.form, _resident, _CHINA_FORM)
+SSN = Detector("SSN", pattern(_SSN_FORM), _social_security, _SSN_FORM)
+OTHER_ID = Detector("ID", _ANY, _other, _ANY_FORM)

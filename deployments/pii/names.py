@@ -58,9 +58,9 @@ class BesideNames:
         self._pieces.append(text)
         return []
 
-    def end(self) -> list[Segment]:
-        """Return the whole text."""
-        text, self._pieces = "".join(self._pieces), []
+    def end(self, text: str = "") -> list[Segment]:
+        """Take the last piece; return the whole text."""
+        text, self._pieces = "".join((*self._pieces, text)), []
         segments, at = [], 0
         for span in find_with_names(text, self._names, self._kinds):
             segments += [Segment(text[at : span.start]), Segment(text[span.start : span.end], span.kind)]

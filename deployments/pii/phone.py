@@ -19,7 +19,8 @@ _LEAST_DIGITS, _MOST_DIGITS = 7, 15
 _AREA_DIGITS = range(3, 6)
 _NO_DIGITS = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isdigit())
 _INTERNATIONAL = pattern(rb"(?:\+|\b00)[1-9][0-9]{0,14}" + _GROUPS + rb"|\+[1-9][0-9]{7,14}")
-_MOBILE = pattern(rb"\b(?:86[ \-]?)?1[3-9][0-9](?:[ \-]?[0-9]{4}){2}\b")
+_MOBILE_FORM = rb"\b(?:86[ \-]?)?1[3-9][0-9](?:[ \-]?[0-9]{4}){2}\b"
+_MOBILE = pattern(_MOBILE_FORM)
 _NATIONAL = pattern(rb"(?:\([0-9]{2,5}\)|\b[0-9]{1,5})(?:[ .\-]?\(?[0-9]{2,8}\)?){1,4}\b")
 # After a country code of 1 no other can be valid; the second 1 is dialled within North America.
 _NORTH_AMERICAN = pattern(rb"11?(?:[2-9][0-9]{9}|3[0-9]{6})")
@@ -29,6 +30,21 @@ _FORMS = {
     "CN": pattern(rb"0[1-9][0-9]{8,14}|[48]00[0-9]{7}"),
     "US": pattern(rb"1?[2-9][0-9]{2}[2-9][0-9]{6}"),
 }
+# As many digits as a number has at least, with what may stand between two; and the forms above, written so.
+_GAP = rb"\)?[ .\-]?\(?"
+_NEXT = _GAP + rb"[0-9]"
+_INTERNATIONAL_TELL = rb"(?:\+|\b00)[1-9](?:" + _NEXT + rb"){6}"
+_NATIONAL_TELL = (
+    rb"\b(?:"
+    + rb"|".join(
+        (
+            rb"0" + _GAP + rb"[1-9](?:" + _NEXT + rb"){8,14}",
+            rb"[48]" + _GAP + rb"0" + _GAP + rb"0(?:" + _NEXT + rb"){7}",
+            rb"(?:1" + _GAP + rb")?[2-9](?:" + _NEXT + rb"){2}" + _GAP + rb"[2-9](?:" + _NEXT + rb"){6}",
+        )
+    )
+    + rb")\b"
+)
 
 
 def _international(place: Place) -> int | None:
@@ -159,7 +175,7 @@ def _library() -> Any:
 
 
 PHONES: Sequence[Detector] = (
-    Detector("PHONE", _INTERNATIONAL, _international),
-    Detector("PHONE", _MOBILE, _mobile),
-    Detector("PHONE", _NATIONAL, _national),
+    Detector("PHONE", _INTERNATIONAL, _international, _INTERNATIONAL_TELL),
+    Detector("PHONE", _MOBILE, _mobile, _MOBILE_FORM),
+    Detector("PHONE", _NATIONAL, _national, _NATIONAL_TELL),
 )

@@ -29,9 +29,9 @@ class Placeholders:
         text, self._held = self._held[:held], self._held[held:]
         return self._cut(text)
 
-    def end(self) -> list[Segment]:
-        """Give out what was none after all."""
-        text, self._held = self._held, ""
+    def end(self, text: str = "") -> list[Segment]:
+        """Take the last piece; give out what was none after all."""
+        text, self._held = self._held + text, ""
         return self._cut(text)
 
     def _cut(self, text: str) -> list[Segment]:

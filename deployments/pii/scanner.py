@@ -10,8 +10,8 @@ after the width of the widest match.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from deployments.finding import Segment
@@ -24,6 +24,7 @@ from deployments.pii.iban import IBAN
 from deployments.pii.identity import CHINESE_ID, OTHER_ID, SSN
 from deployments.pii.phone import PHONES
 from deployments.pii.secret import KNOWN_SECRET, PIECE, RANDOM_SECRET, rest
+from deployments.pii.tells import Tells
 
 # Of two matches that begin at the same place, the one that is listed first counts.
 DETECTORS: Sequence[Detector] = (
@@ -31,9 +32,6 @@ DETECTORS: Sequence[Detector] = (
 )  # fmt: skip
 KINDS: frozenset[str] = frozenset(one.kind for one in DETECTORS)
 
-# Nothing can be found in a text without any of these. A few characters are faster searched without RE2's ways, and the
-# time is linear all the same.
-_TELLS = re.compile(rb"[0-9@]|::|[A-Za-z_\-+/]{12}")
 _NOWHERE = 2**62
 # Candidates for which the libraries are asked, none of them anybody's.
 _CANDIDATES = (
@@ -62,7 +60,7 @@ class Scanner:
     hold_back = WIDTH + AFTER
 
     def __init__(self, kinds: Collection[str] = KINDS) -> None:
-        self._detectors = [one for one in DETECTORS if one.kind in kinds]
+        self._detectors, self._tells = _looked_for(frozenset(kinds))
         # Up to ``_at`` all is decided; a little before it is kept for checks that look back.
         self._text, self._data, self._at = "", b"", 0
         self._open = False
@@ -73,8 +71,11 @@ class Scanner:
         self._data += folded(text)
         return self._decided(max(self._at, _after_last_break(self._data, self._at)))
 
-    def end(self) -> list[Segment]:
-        """Return the rest."""
+    def end(self, text: str = "") -> list[Segment]:
+        """Take the last piece, which may be all of the text; return the rest."""
+        if text:
+            self._text += text
+            self._data += folded(text)
         return self._decided(len(self._text))
 
     def _decided(self, limit: int) -> list[Segment]:
@@ -82,15 +83,14 @@ class Scanner:
         at = self._at
         if limit <= at:
             return []
-        if not self._open and _TELLS.search(self._data, at) is None:
-            nothing = Segment(self._text[at:limit])
-            self._forget(limit)
-            return [nothing]
         found: list[Segment] = []
         while self._open and at < limit:
             at = self._gone_on(at, found)
-        tells = at < limit and _TELLS.search(self._data, at) is not None
-        nexts = [_Match(-1, rank, -1) for rank in range(len(self._detectors))] if tells else []
+        nexts = [_Match(-1, rank, -1) for rank in self._tells.within(self._data, at)] if at < limit else []
+        if not nexts and not found:  # as most often
+            found.append(self._piece(at, limit))
+            self._forget(limit)
+            return found
         while nexts and at < limit:
             nexts = [self._next(one.rank, at, limit) if one.start < at else one for one in nexts]
             first = min(nexts)
@@ -137,6 +137,12 @@ class Scanner:
         self._text, self._data, self._at = self._text[kept:], self._data[kept:], until - kept
 
 
+@cache
+def _looked_for(kinds: frozenset[str]) -> tuple[Sequence[Detector], Tells]:
+    detectors = tuple(one for one in DETECTORS if one.kind in kinds)
+    return detectors, Tells(detectors)
+
+
 def _after_last_break(data: bytes, at: int) -> int:
     """Return up to where it is known, whatever follows, what begins there: no further back than a match is wide."""
     least = max(at, len(data) - WIDTH - AFTER)
@@ -153,7 +159,7 @@ def find(text: str, kinds: Collection[str] = KINDS) -> list[Span]:
     """Return everything that is found in a whole text."""
     scanner = Scanner(kinds)
     spans, at = [], 0
-    for segment in (*scanner.feed(text), *scanner.end()):
+    for segment in scanner.end(text):
         if segment.kind:
             spans.append(Span(segment.kind, at, at + len(segment.text)))
         at += len(segment.text)

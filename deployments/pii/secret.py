@@ -30,10 +30,15 @@ _PREFIXES = (
 )
 # Those with dots inside: tokens of Google's and SendGrid's, and JSON Web Tokens (RFC 7519).
 _DOTTED = (rb"ya29\.[A-Za-z0-9_\-]{20}", rb"SG\.[A-Za-z0-9_\-]{16}", rb"eyJ[A-Za-z0-9_\-]{14}")
-_KNOWN = pattern(rb"\b(?:" + rb"|".join((*_PREFIXES, *_DOTTED)) + rb")")
+_BEGINNING = rb"\b(?:" + rb"|".join((*_PREFIXES, *_DOTTED)) + rb")"
+_KNOWN = pattern(_BEGINNING)
 _WITH_DOTS = pattern(rb"(?:" + rb"|".join(_DOTTED) + rb")")
 _WORD, _DOTTED_WORD = pattern(rb"[A-Za-z0-9_\-]{1,200}"), pattern(rb"[A-Za-z0-9_\-.]{1,200}")
-_RANDOM = pattern(rb"\b[A-Za-z0-9_\-+/]{12,200}={0,2}")
+_ANY, _DIGIT, _OTHER = rb"[A-Za-z0-9_\-+/]", rb"[0-9]", rb"[A-Za-z_\-+/]"
+_RANDOM = pattern(rb"\b" + _ANY + rb"{12,200}={0,2}")
+# Twelve characters, of which not all are digits: a place among them, or behind more digits, where another begins.
+_NOT_DIGITS = (_DIGIT + b"{%d}" % length + _OTHER + _ANY + b"{%d}" % (11 - length) for length in range(12))
+_TELL = rb"\b(?:" + rb"|".join(_NOT_DIGITS) + rb"|[0-9]{12,199}" + _OTHER + rb")"
 _REST = pattern(rb"[A-Za-z0-9_\-+/=.]{1,200}")
 
 _DIGESTS = ("sha1-", "sha256-", "sha384-", "sha512-", "md5-")
@@ -53,6 +58,8 @@ def _known(place: Place) -> int | None:
 def _random(place: Place) -> int | None:
     word = place.found[:PIECE]
     word = word if len(word) == PIECE else word.rstrip("-/_")
+    if word.isdecimal() or word.isalpha():  # which are most, and have digits and letters in none of the ways below
+        return None
     hashed = any(name in word.lower() for name in _DIGESTS) or place.near(wording.DIGESTS, within=20)
     if place.previous in b"-_./@" or hashed:
         return None
@@ -101,5 +108,5 @@ def rest(data: bytes, at: int) -> int:
     return at if match is None else int(match.end())
 
 
-KNOWN_SECRET = Detector("SECRET", _KNOWN, _known)
-RANDOM_SECRET = Detector("SECRET", _RANDOM, _random)
+KNOWN_SECRET = Detector("SECRET", _KNOWN, _known, _BEGINNING)
+RANDOM_SECRET = Detector("SECRET", _RANDOM, _random, _TELL)

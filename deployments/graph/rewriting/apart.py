@@ -7,27 +7,25 @@ whoever else needs a thread does not wait for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TypeVar
 
-from deployments.graph.rewriting.prompt import texts_of
-from deployments.request import Request
+from deployments.graph.rewriting.prompt import Prompted
 
 _SEARCHES = ThreadPoolExecutor(max_workers=1, thread_name_prefix="search")
 
 Found = TypeVar("Found")
 
 
-def length_of(request: Request) -> int:
-    """Return how many characters the texts of *request* have; raises Invalid as ``texts_of`` does."""
-    return sum(len(one.text) for one in texts_of(request))
+def length_of(texts: Iterable[Prompted]) -> int:
+    """Return how many characters *texts* have."""
+    return sum([len(one.text) for one in texts])
 
 
-async def searched(search: Callable[[Request], Found], request: Request, *, at_once: int) -> Found:
-    """Return what *search* does; beside the event loop where *request* has *at_once* characters or more."""
-    return search(request) if length_of(request) < at_once else await apart(partial(search, request))
+async def searched(search: Callable[[], Found], length: int, *, at_once: int) -> Found:
+    """Return what *search* does; beside the event loop where there are *at_once* characters or more to search."""
+    return search() if length < at_once else await apart(search)
 
 
 async def apart(search: Callable[[], Found]) -> Found:

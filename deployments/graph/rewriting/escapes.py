@@ -50,11 +50,10 @@ class Unescaped:
         source, self._begun = source[: len(source) - held], source[len(source) - held :]
         return self._sources(self._finder.feed(self._read(source)))
 
-    def end(self) -> list[Segment]:
-        """Return the rest; an escape that was cut off is left as it is."""
-        found = self._sources([*self._finder.feed(self._read(self._begun)), *self._finder.end()])
-        self._begun = ""
-        return found
+    def end(self, text: str = "") -> list[Segment]:
+        """Take the last piece; return the rest. An escape that was cut off is left as it is."""
+        source, self._begun = self._begun + text, ""
+        return self._sources(self._finder.end(self._read(source)))
 
     def _read(self, source: str) -> str:
         runs, at = [], 0

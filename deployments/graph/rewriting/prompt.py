@@ -17,6 +17,7 @@ FIELDS = (
     "safety_identifier", "metadata", "structured_outputs", "response_format", "text", "output_config",
     "chat_template_kwargs",
 )  # fmt: skip
+_ORDER = {field: at for at, field in enumerate(FIELDS)}
 _PROMPTS = ("prompt", "input")
 
 
@@ -63,8 +64,12 @@ def with_texts(request: Request, change: Change) -> Request:
 
 
 def _present(request: Request) -> list[str]:
-    """Return which of the fields there are: most requests have one or two."""
-    return [field for field in FIELDS if request.body.get(field) is not None]
+    """Return which of the fields there are, in their order: most requests have one or two."""
+    return sorted((name for name, value in request.body.items() if value is not None and name in _ORDER), key=_placed)
+
+
+def _placed(field: str) -> int:
+    return _ORDER[field]
 
 
 def _changed(request: Request, field: str, change: Change, patterns: Change) -> Any:

@@ -47,7 +47,8 @@ class Written:
 
     def whole(self, text: str) -> str:
         """Return a whole text as it is written; for nothing but that text."""
-        return self.feed(text) + self.end()
+        self._held = len(text)
+        return self._joined(self._finder.end(text))
 
     def _joined(self, segments: list[Segment]) -> str:
         if not segments:
@@ -83,6 +84,11 @@ class Watched(Written):
         super().feed(text)
         return text
 
+    def whole(self, text: str) -> str:
+        """Give out the text itself."""
+        super().whole(text)
+        return text
+
     def end(self) -> str:
         """Give out nothing more."""
         super().end()
@@ -104,6 +110,12 @@ class Chained(Written):
         """Take the next piece; return what is certain by now."""
         for link in self._links:
             text = link.feed(text)
+        return text
+
+    def whole(self, text: str) -> str:
+        """Return a whole text as it is written."""
+        for link in self._links:
+            text = link.whole(text)
         return text
 
     def end(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from deployments.errors import ContentRefused, Declined
-from deployments.graph.rewriting.apart import searched
-from deployments.graph.rewriting.prompt import readable, texts_of
+from deployments.graph.rewriting.apart import length_of, searched
+from deployments.graph.rewriting.prompt import Prompted, readable, texts_of
 from deployments.graph.wiring import Wiring
 from deployments.nodes.guard.judge import breaks_policy
 from deployments.nodes.guard.looks import Look
@@ -33,11 +34,13 @@ async def admitted(
 
     The first check that routes decides where; what it has masked, the ones behind it do not see.
     """
-    if looks:
-        readable(request, name)
     going = Admitted(request, target, [])
+    if not looks:
+        return going
+    readable(request, name)
+    texts = texts_of(request)
     for at, look in enumerate(looks):
-        field = await _found(name, look, at, going.request, context, wiring)
+        field = await _found(name, look, at, texts, context, wiring)
         if field is None:
             continue
         check = look.check
@@ -45,18 +48,21 @@ async def admitted(
         if check.action == "block":
             raise ContentRefused(f"{field}: holds what this model's policy does not let through", param=field)
         if check.action == "mask":
-            going.request = await searched(look.masked, going.request, at_once=_LONG_CHARS)
+            mask = partial(look.masked, going.request)
+            going.request = await searched(mask, length_of(texts), at_once=_LONG_CHARS)
+            texts = texts_of(going.request)
         if check.to is not None and going.target == target:
             going.target = check.to
         going.notes.append(f"{check.look} {check.action}")
     return going
 
 
-async def _found(name: str, look: Look, at: int, request: Request, context: Context, wiring: Wiring) -> str | None:
+async def _found(
+    name: str, look: Look, at: int, texts: Sequence[Prompted], context: Context, wiring: Wiring
+) -> str | None:
     """Return the field at fault, None where there is none."""
     if look.finder is not None:
-        return await searched(look.found_in, request, at_once=_LONG_CHARS)
-    texts = texts_of(request)
+        return await searched(partial(look.found_in, texts), length_of(texts), at_once=_LONG_CHARS)
     text = "\n".join(one.text for one in texts)
     if not text.strip():
         return None

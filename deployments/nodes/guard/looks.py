@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from deployments.finding import Finder
-from deployments.graph.rewriting.prompt import Prompted, texts_of, with_texts
+from deployments.finding import Finder, Segment
+from deployments.graph.rewriting.escapes import Unescaped
+from deployments.graph.rewriting.prompt import Prompted, with_texts
 from deployments.graph.rewriting.writing import Write, Written
 from deployments.nodes.guard.injection import RULES
 from deployments.nodes.guard.patterns import Patterns, together
@@ -26,29 +27,25 @@ class Look:
 
     def written(self, write: Write, *, source: bool) -> Written:
         """Return the rewriting of one text; for a check that finds places."""
+        return Written(self._begun(), write, source=source)
+
+    def _begun(self) -> Finder:
         if self.finder is None:
             raise LookupError(f"a {self.check.look} finds no places")
-        return Written(self.finder(), write, source=source)
+        return self.finder()
 
-    def found_in(self, request: Request) -> str | None:
-        """Return the field of *request* in which something is found first, None where nothing is."""
-        return next((one.field for one in texts_of(request) if self._is_in(one)), None)
+    def found_in(self, texts: Iterable[Prompted]) -> str | None:
+        """Return the field of the first of *texts* in which something is found, None where nothing is."""
+        return next((one.field for one in texts if self._is_in(one)), None)
 
     def _is_in(self, one: Prompted) -> bool:
         """Say whether there is anything to find; in pieces, so that what is behind the first is not looked for."""
-        seen: list[str] = []
-
-        def note(kind: str, value: str) -> str:
-            seen.append(kind)
-            return value
-
-        written = self.written(note, source=one.source)
-        for at in range(0, len(one.text), _PIECE):
-            written.feed(one.text[at : at + _PIECE])
-            if seen:
+        finder = Unescaped(self._begun()) if one.source else self._begun()
+        last = (len(one.text) - 1) // _PIECE * _PIECE
+        for at in range(0, last, _PIECE):
+            if _are_finds(finder.feed(one.text[at : at + _PIECE])):
                 return True
-        written.end()
-        return bool(seen)
+        return _are_finds(finder.end(one.text[last:]))
 
     def masked(self, request: Request) -> Request:
         """Return *request* with something else for all that is found."""
@@ -58,6 +55,10 @@ class Look:
             return text if other == text else other
 
         return with_texts(request, mask)
+
+
+def _are_finds(segments: Iterable[Segment]) -> bool:
+    return any(segment.kind for segment in segments)
 
 
 def ready(check: Check) -> Look:

@@ -29,8 +29,9 @@ class Patterns:
         self._text += text
         return self._decided(len(self._text) - self.hold_back + 1)
 
-    def end(self) -> list[Segment]:
-        """Give out the rest."""
+    def end(self, text: str = "") -> list[Segment]:
+        """Take the last piece; give out the rest."""
+        self._text += text
         return self._decided(len(self._text) + 1)
 
     def _decided(self, before: int) -> list[Segment]:

@@ -99,8 +99,11 @@ class Words:
         self._folded += _folded(text)
         return self._decided(self._unsure())
 
-    def end(self) -> list[Segment]:
-        """Give out the rest."""
+    def end(self, text: str = "") -> list[Segment]:
+        """Take the last piece; give out the rest."""
+        if text:
+            self._text += text
+            self._folded += _folded(text)
         return self._decided(len(self._text))
 
     def _unsure(self) -> int:

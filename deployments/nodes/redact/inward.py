@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from deployments.finding import Finder
-from deployments.graph.rewriting.prompt import texts_of, with_texts
+from deployments.graph.rewriting.prompt import Prompted, with_texts
 from deployments.graph.rewriting.writing import Written, said
 from deployments.pii.restoring import Placeholders
 from deployments.pii.vault import Vault
@@ -18,22 +18,23 @@ Search = Callable[[], Finder]
 _MARKS = (b"<", b"\\u", b"\\\\", b"arguments", b"partial_json")
 
 
-def masked(request: Request, search: Search) -> tuple[Request, Vault]:
-    """Return *request* with placeholders for what *search* finds in it, and what they stand for."""
-    texts = texts_of(request)
+def masked(request: Request, texts: Sequence[Prompted], search: Search) -> tuple[Request, Vault]:
+    """Return *request* with placeholders for what *search* finds in its *texts*, and what they stand for."""
     vault = Vault(said(one.text) for one in texts)
+    others: dict[tuple[str, bool], str] = {}
+    for one in texts:
+        other = Written(search(), vault.placeholder, source=one.source).whole(one.text)
+        if other != one.text:
+            others[one.text, one.source] = other
+    if not others:  # as most often: nothing has to be built anew
+        return request, vault
+    return with_texts(request, lambda text, source: others.get((text, source), text)), vault
 
-    def mask(text: str, source: bool) -> str:
-        other = Written(search(), vault.placeholder, source=source).whole(text)
-        return text if other == text else other
 
-    return with_texts(request, mask), vault
-
-
-def found_in(request: Request, search: Search) -> dict[str, str]:
-    """Return the kinds of what *search* finds in *request*, each with the field that holds the first."""
+def found_in(texts: Iterable[Prompted], search: Search) -> dict[str, str]:
+    """Return the kinds of what *search* finds in *texts*, each with the field that holds the first."""
     found: dict[str, str] = {}
-    for one in texts_of(request):
+    for one in texts:
 
         def seen(kind: str, value: str, field: str = one.field) -> str:
             found.setdefault(kind, field)

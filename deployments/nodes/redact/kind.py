@@ -16,6 +16,7 @@ from deployments.graph.kind import Kind, Plan
 from deployments.graph.node import Node
 from deployments.graph.rewriting.alone import passing, without_tokens
 from deployments.graph.rewriting.answer import Rewriting
+from deployments.graph.rewriting.prompt import texts_of
 from deployments.graph.speaking import SPOKEN
 from deployments.graph.subject import Subject
 from deployments.graph.wiring import Wiring
@@ -72,7 +73,7 @@ def plan(spec: RedactSpec, subject: Subject) -> Plan:
     if spec.direction == "output":
         why = f"looks for {', '.join(spec.entities)} in the answer, to {spec.action} it"
     else:
-        found = sorted(found_in(subject.request, partial(Scanner, spec.entities)))
+        found = sorted(found_in(texts_of(subject.request), partial(Scanner, spec.entities)))
         why = f"{spec.action}s {', '.join(found)} in the prompt" if found else "finds nothing personal in the prompt"
     named = () if spec.names is None else (f"asks {spec.names.model} for people's names, to {spec.action} them",)
     return Plan(order=(spec.redact,), why=(why, *named))

@@ -17,7 +17,7 @@ from deployments.graph.node import Node
 from deployments.graph.rewriting.alone import passing
 from deployments.graph.rewriting.answer import Rewriting
 from deployments.graph.rewriting.apart import Found, length_of, searched
-from deployments.graph.rewriting.prompt import readable
+from deployments.graph.rewriting.prompt import Prompted, readable, texts_of
 from deployments.graph.speaking import SPOKEN
 from deployments.nodes.redact.inward import Restoring, Search, found_in, masked, untouched
 from deployments.nodes.redact.spec import Action
@@ -34,6 +34,7 @@ MOST_CHARS = 1_000_000
 _NOTE = "redacted"
 _UNKNOWN = "NAME=?"
 
+Work = Callable[[Sequence[Prompted], Search], Found]
 # Returns the names of people in a request, None where nobody could tell.
 Naming = Callable[[Request], Awaitable[Sequence[str] | None]]
 
@@ -78,7 +79,7 @@ class Screen:
         names = await naming(request)
         search = self._searching(names or ())
         if self.action == "mask":
-            request, vault = await self._search(masked, request, search)
+            request, vault = await self._search(partial(masked, request), request, search)
             found = vault.counts
             if vault and request.endpoint in _REPEATING:
                 answer = Rewriting(
@@ -104,12 +105,13 @@ class Screen:
             raise ContentRefused(f"{field}: holds what looks like personal data ({kind}); leave it out", param=field)
         return found
 
-    async def _search(self, work: Callable[[Request, Search], Found], request: Request, search: Search) -> Found:
-        length = length_of(request)
+    async def _search(self, work: Work[Found], request: Request, search: Search) -> Found:
+        texts = texts_of(request)
+        length = length_of(texts)
         if length > MOST_CHARS:
             told = f"{length} characters are too many for {self.name}, which searches {MOST_CHARS} at most"
             raise BodyTooLarge(f"{told}; send less text")
-        return await searched(lambda asked: work(asked, search), request, at_once=_LONG_CHARS)
+        return await searched(lambda: work(texts, search), length, at_once=_LONG_CHARS)
 
 
 async def relayed(

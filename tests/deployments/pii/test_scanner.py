@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from deployments.pii import phone
 from deployments.pii.scanner import KINDS, Scanner, find
-from tests.deployments.pii.samples import TEXTS, fed, pieces
+from tests.deployments.pii.samples import TEXTS, fed, merged, pieces
 
 _PROSE = "It was a bright cold day in April, and the clocks were striking thirteen."
 CUTS = st.lists(st.integers(0, 10_000), max_size=30)
@@ -29,6 +29,7 @@ def test_every_split_finds_what_the_whole_text_does(text: str, cuts: list[int]) 
     assert "".join(one.text for one in whole) == text
     assert fed(Scanner(), pieces(text, cuts)) == whole
     assert fed(Scanner(), list(text)) == whole
+    assert merged(Scanner().end(text)) == whole
 
 
 @settings(max_examples=100, deadline=None)

@@ -19,7 +19,7 @@ from deployments.graph.rewriting.events import content_of, events_of
 from deployments.graph.rewriting.writing import Written
 from deployments.pii.scanner import Scanner
 from deployments.request import Endpoint, Frame, Head, Request
-from tests.deployments.pii.samples import fed, pieces
+from tests.deployments.pii.samples import fed, merged, pieces
 from tests.deployments.scripted import context
 
 SPOKEN: list[Endpoint] = ["chat", "completion", "messages", "responses"]
@@ -121,6 +121,7 @@ def test_any_source_is_cut_the_same_however_it_is_split(text: str, cuts: list[in
     whole = fed(Unescaped(Scanner()), [text])
     assert "".join(one.text for one in whole) == text
     assert fed(Unescaped(Scanner()), pieces(text, cuts)) == whole
+    assert merged(Unescaped(Scanner()).end(text)) == whole
 
 
 def test_a_call_is_whole_before_the_next_begins() -> None:

@@ -16,13 +16,14 @@ from pydantic import ValidationError
 from deployments.engines.rendering import Ending, Usage
 from deployments.engines.renderings import rendering_of
 from deployments.errors import ContentRefused, Declined, EngineFailed, Invalid, Misconfigured
+from deployments.graph.rewriting.prompt import texts_of
 from deployments.graph.spec import parse
 from deployments.nodes.guard.looks import ready
 from deployments.nodes.guard.spec import Check
 from deployments.nodes.guard.words import WordList, Words
 from deployments.request import Endpoint, Frame, Head, Request
 from tests.deployments.leap import leap
-from tests.deployments.pii.samples import fed, pieces
+from tests.deployments.pii.samples import fed, merged, pieces
 from tests.deployments.scripted import Hang, Scripted, chat, collect, compiled, context
 
 CUTS = st.lists(st.integers(0, 200), max_size=10)
@@ -62,7 +63,7 @@ def notes(frames: Sequence[Frame]) -> dict[str, str]:
 
 
 def found(check: dict[str, Any], asked: str) -> bool:
-    return ready(Check.model_validate(check)).found_in(chat(asked)) is not None
+    return ready(Check.model_validate(check)).found_in(texts_of(chat(asked))) is not None
 
 
 WORDS = ["badword", "bad", "敏感词", "敏感", "two words", "ｆｕｌｌ"]
@@ -81,6 +82,7 @@ def test_words_of_a_stream_are_those_of_the_whole_text(said: str, cuts: list[int
     whole = fed(Words(words), [said])
     assert "".join(one.text for one in whole) == said
     assert fed(Words(words), pieces(said, cuts)) == whole
+    assert merged(Words(words).end(said)) == whole
     finder, given_, got = Words(words), 0, 0
     for part in pieces(said, cuts):
         given_ += len(part)
@@ -119,9 +121,9 @@ def test_a_hundred_thousand_words_are_looked_for_at_once(tmp_path: Path) -> None
     path = tmp_path / "words.txt"
     path.write_text("# all of them\n\n" + "\n".join(lines), encoding="utf-8")
     look = ready(Check.model_validate({"words_file": str(path)}))
-    assert look.found_in(chat("说" * 5000 + "词049999汇")) == "messages"
-    assert look.found_in(chat("term049999x")) == "messages"
-    assert look.found_in(chat("term0499999x 词05000汇" * 500)) is None
+    assert look.found_in(texts_of(chat("说" * 5000 + "词049999汇"))) == "messages"
+    assert look.found_in(texts_of(chat("term049999x"))) == "messages"
+    assert look.found_in(texts_of(chat("term0499999x 词05000汇" * 500))) is None
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -273,7 +275,7 @@ def test_a_search_ends_at_the_first_find(monkeypatch: pytest.MonkeyPatch) -> Non
     feed = Words.feed
     monkeypatch.setattr(Words, "feed", lambda self, text: [searched.append(len(text)), feed(self, text)][1])
     look = ready(Check.model_validate({"words": ["bad"]}))
-    assert look.found_in(chat("x " * 5000 + "bad " * 200_000)) == "messages"
+    assert look.found_in(texts_of(chat("x " * 5000 + "bad " * 200_000))) == "messages"
     assert 10_000 < sum(searched) < 20_000
 
 
@@ -281,8 +283,8 @@ def test_a_search_ends_at_the_first_find(monkeypatch: pytest.MonkeyPatch) -> Non
 async def test_long_prompts_are_searched_beside_the_event_loop(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Short ones where they are."""
     threads: set[int] = set()
-    feed = Words.feed
-    monkeypatch.setattr(Words, "feed", lambda self, text: [threads.add(get_ident()), feed(self, text)][1])
+    end = Words.end
+    monkeypatch.setattr(Words, "end", lambda self, text="": [threads.add(get_ident()), end(self, text)][1])
     node = compiled(
         {"g": {"guard": "dense", "input": [{"words": ["badword"], "action": action}]}},
         Scripted({"dense": answer(["fine"])}),

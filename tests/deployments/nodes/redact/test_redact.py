@@ -189,8 +189,8 @@ async def test_long_requests_are_searched_in_one_thread_beside_the_event_loop(
 ) -> None:
     """Short ones where they are."""
     threads: set[int] = set()
-    feed = Scanner.feed
-    monkeypatch.setattr(Scanner, "feed", lambda self, text: [threads.add(get_ident()), feed(self, text)][1])
+    end = Scanner.end
+    monkeypatch.setattr(Scanner, "end", lambda self, text="": [threads.add(get_ident()), end(self, text)][1])
     node = compiled({"r": {"redact": "dense", "action": action}}, Scripted({"dense": [whole("hi")]}))["r"]
     for times, here in ((10, True), (100, False)):
         threads.clear()
