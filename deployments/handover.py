@@ -36,7 +36,7 @@ class Handover(Generic[T]):
         if self._due_on is not loop:
             self._due_on = loop
             loop.call_soon(self._tell)
-        elif self._unsaid == _SOON:
+        elif self._unsaid % _SOON == 0:
             self._news.put(None)
 
     def wake(self) -> None:
