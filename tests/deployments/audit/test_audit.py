@@ -143,7 +143,7 @@ async def test_degrade_answers_and_says_what_was_lost(tmp_path: Path, monkeypatc
             audit.admit()
             await keep(audit, f"r{at}")
         assert time.monotonic() - began_s < 5
-        await until(lambda: audit.state.lost)
+        await until(lambda: audit.state.lost and not audit._waiting)  # the thread has come to all of them
         lost = audit.state.lost
         disk.full = False
         await until(lambda: audit.state.ok)
