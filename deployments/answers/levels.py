@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
@@ -154,10 +154,10 @@ class Answers:
             self._memory.heard(word)
             self._heard_s = asked_s
 
-    async def _put(self, key: bytes, kept: Kept) -> None:
+    async def _put(self, answers: Mapping[bytes, Kept]) -> None:
         store = self._store
         assert store is not None  # noqa: S101 - nothing is offered otherwise
-        await self._asked("put", lambda: store.put(key, kept, self._wall()), self._settings.write_within)
+        await self._asked("put", lambda: store.put(answers, self._wall()), self._settings.write_within)
 
     async def _asked(self, operation: str, call: Callable[[], Awaitable[T]], limit_s: float) -> T | None:
         """Return what the store says, None where it fails, is late, or is left alone for a while."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -89,14 +90,22 @@ class RedisStore:
             raise _failed(error) from None
         return found if found is not None and now_s < found.until_s else None
 
-    async def put(self, key: bytes, kept: Kept, now_s: float) -> bool:
-        """Keep an answer."""
-        left_ms = int(1000 * min(kept.until_s - now_s, MOST_S))
-        if left_ms <= 0:
-            return False
-        keys = [self._store, self._forgotten, self._answer(key), *map(self._label, kept.labels)]
-        told = [kept.since.store, kept.since.era, left_ms, encoded(kept), *kept.labels]
-        return bool(await self._script(_PUT, keys, told))
+    async def put(self, answers: Mapping[bytes, Kept], now_s: float) -> Collection[bytes]:
+        """Keep answers, in one message."""
+        asked = []
+        try:
+            async with (await self._redis()).pipeline(transaction=False) as pipe:
+                for key, kept in answers.items():
+                    left_ms = int(1000 * min(kept.until_s - now_s, MOST_S))
+                    if left_ms > 0:
+                        keys = [self._store, self._forgotten, self._answer(key), *map(self._label, kept.labels)]
+                        told: list[Any] = [kept.since.store, kept.since.era, left_ms, encoded(kept), *kept.labels]
+                        pipe.eval(_PUT, len(keys), *keys, *told)
+                        asked.append(key)
+                done = await pipe.execute()
+        except _FAILED as error:
+            raise _failed(error) from None
+        return [key for key, one in zip(asked, done, strict=True) if one]
 
     async def forget(self, label: str, at_s: float) -> int:
         """Forget by one label: first what is under way, then what is there."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from deployments.answers.kept import MOST_S, Kept, Since, Word, decoded, encoded
+from deployments.answers.memory import outdated
 from deployments.answers.store import StoreFailedError
 
 _BUSY_S = 2.0
@@ -61,21 +62,25 @@ class SqliteFile:
         except msgspec.MsgspecError as error:  # written by another version
             raise StoreFailedError(f"{self._path}: holds what is no answer: {error}") from error
 
-    def put(self, key: bytes, kept: Kept, now_s: float) -> bool:
-        """Keep an answer unless it was forgotten meanwhile; now and then, make room."""
-        data = encoded(kept)
-        row = (key, data, min(kept.until_s, now_s + MOST_S), now_s, len(data))
+    def put(self, answers: Mapping[bytes, Kept], now_s: float) -> Collection[bytes]:
+        """Keep answers unless they were forgotten meanwhile; now and then, make room."""
+        written = {key: encoded(kept) for key, kept in answers.items()}
         with self._connection() as db, _transaction(db):
-            if not self._current(db, kept):
-                return False
-            db.execute("DELETE FROM answer WHERE key = ?", (key,))
-            db.execute("INSERT INTO answer VALUES (?, ?, ?, ?, ?)", row)
-            db.executemany("INSERT INTO label VALUES (?, ?)", [(label, key) for label in dict.fromkeys(kept.labels)])
-        self._puts += 1
-        if self._puts % _PRUNE_EVERY == 0 or not 0 <= now_s - self._pruned_s <= _PRUNE_EVERY_S:
-            self._pruned_s = now_s
+            current = self._current(db, answers)
+            rows = [
+                (key, data, min(kept.until_s, now_s + MOST_S), now_s, len(data))
+                for key, kept in current.items()
+                for data in (written[key],)
+            ]
+            labels = [(label, key) for key, kept in current.items() for label in dict.fromkeys(kept.labels)]
+            db.executemany("DELETE FROM answer WHERE key = ?", [(key,) for key in current])
+            db.executemany("INSERT INTO answer VALUES (?, ?, ?, ?, ?)", rows)
+            db.executemany("INSERT INTO label VALUES (?, ?)", labels)
+        self._puts += len(current)
+        if self._puts >= _PRUNE_EVERY or not 0 <= now_s - self._pruned_s <= _PRUNE_EVERY_S:
+            self._puts, self._pruned_s = 0, now_s
             self.prune(now_s)
-        return True
+        return current.keys()
 
     def forget(self, label: str, at_s: float) -> int:
         """Forget by one label, durably: a power cut must not bring back what somebody had removed."""
@@ -134,12 +139,15 @@ class SqliteFile:
         return size
 
     @staticmethod
-    def _current(db: sqlite3.Connection, kept: Kept) -> bool:
-        if _now(db).store != kept.since.store:
-            return False
-        marks = ", ".join("?" * len(kept.labels))
-        later = f"SELECT 1 FROM forgotten WHERE era > ? AND label IN ({marks})"  # noqa: S608 - marks alone
-        return db.execute(later, (kept.since.era, *kept.labels)).fetchone() is None
+    def _current(db: sqlite3.Connection, answers: Mapping[bytes, Kept]) -> Mapping[bytes, Kept]:
+        """Return those of this store of which nothing was forgotten since they began."""
+        now = _now(db)
+        of_this = {key: kept for key, kept in answers.items() if kept.since.store == now.store}
+        first = min((kept.since.era for kept in of_this.values()), default=now.era)
+        if first >= now.era:  # as nearly always: nothing at all was forgotten meanwhile
+            return of_this
+        forgotten = dict(db.execute("SELECT label, era FROM forgotten WHERE era > ?", (first,)))
+        return {key: kept for key, kept in of_this.items() if not outdated(kept, forgotten)}
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

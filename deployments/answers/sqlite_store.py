@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from deployments.answers.kept import Kept, Since, Word
@@ -20,9 +21,9 @@ class SqliteStore:
         """Return what is kept."""
         return await self._reader.run(self._read.get, key, now_s)
 
-    async def put(self, key: bytes, kept: Kept, now_s: float) -> bool:
-        """Keep an answer."""
-        return await self._writer.run(self._written.put, key, kept, now_s)
+    async def put(self, answers: Mapping[bytes, Kept], now_s: float) -> Collection[bytes]:
+        """Keep answers."""
+        return await self._writer.run(self._written.put, answers, now_s)
 
     async def forget(self, label: str, at_s: float) -> int:
         """Forget by one label."""

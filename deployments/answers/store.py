@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from deployments.answers.kept import Kept, Since, Word
@@ -23,8 +24,8 @@ class AnswerStore(Protocol):
         """Return what is kept under *key* and may still be given."""
         ...
 
-    async def put(self, key: bytes, kept: Kept, now_s: float) -> bool:
-        """Keep an answer, and say whether it was, and not forgotten before it came."""
+    async def put(self, answers: Mapping[bytes, Kept], now_s: float) -> Collection[bytes]:
+        """Keep answers, and return the keys of those that were, and not forgotten before they came."""
         ...
 
     async def forget(self, label: str, at_s: float) -> int:

@@ -112,14 +112,12 @@ class Audit:
     async def _on_disk(self, entry: Entry) -> bool:
         if self.settings.on_failure == "degrade" and not self.state.ok:
             return entry.told.done() and entry.told.result()  # nobody waits for a disk that is known to be away
-        try:
-            async with asyncio.timeout(self.settings.wait):
-                return await asyncio.shield(entry.told)
-        except TimeoutError:
-            if entry.told.done():
-                return entry.told.result()
-            self._late = True
-            return False
+        if not entry.told.done():
+            await asyncio.wait([entry.told], timeout=self.settings.wait)
+        if entry.told.done():
+            return entry.told.result()
+        self._late = True
+        return False
 
     async def retire(self, within_s: float) -> None:
         """Close once no request owes its record any more, in *within_s* seconds at most; another trail is current."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import queue
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from typing import cast
 from deployments.audit.journal import Journal
 from deployments.audit.lines import Gap, Record
 from deployments.audit.state import AuditMeter, AuditState
+from deployments.handover import Handover
 from deployments.telemetry.logs import event
 
 RETRY_S = 1.0
@@ -51,7 +51,7 @@ class Committer:
     ) -> None:  # fmt: skip
         self._journal, self._most_bytes, self._checkpoint_s = journal, most_bytes, checkpoint_s
         self._meter, self._wall = meter, wall
-        self._queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._entries: Handover[Entry] = Handover()
         self._backlog: deque[tuple[Record, int]] = deque()
         self._backlog_bytes = self._lost = 0
         self._lost_since_s = self._retry_s = 0.0
@@ -69,7 +69,7 @@ class Committer:
     def put(self, entry: Entry) -> None:
         """Have an entry committed."""
         self.start()
-        self._queue.put(entry)
+        self._entries.put(entry)
 
     def start(self) -> None:
         """Begin, so that the first request need not wait for a file; nothing to do where it has begun."""
@@ -80,15 +80,16 @@ class Committer:
     def close(self) -> None:
         """Commit what waits and sign it, for a few seconds at most. Blocks."""
         if self._thread is not None:
-            self._queue.put(None)
+            self._closing = True
+            self._entries.wake()
             self._thread.join(CLOSE_S)
 
     def lose(self) -> None:
         """Count a record that was never made, because too many waited."""
-        self._queue.put(_LOST)
+        self._entries.put(_LOST)
 
     def _run(self) -> None:
-        while not self._closing:
+        while not self._closing or self._entries:
             self._commit(self._taken())
             self._tend()
         self._finish()
@@ -96,19 +97,11 @@ class Committer:
     def _taken(self) -> list[Entry]:
         """Return what waits, at least one unless nothing comes for a while."""
         found: list[Entry] = []
-        try:
-            entry = self._queue.get(timeout=_TICK_S if self._begun else 0)
-            while entry is not None:
-                if entry is _LOST:
-                    self._count_lost("too many records waited for the disk")
-                else:
-                    found.append(entry)
-                if len(found) >= _TOGETHER:
-                    return found
-                entry = self._queue.get_nowait()
-            self._closing = True
-        except queue.Empty:
-            pass
+        for entry in self._entries.take(_TOGETHER, _TICK_S if self._begun else 0):
+            if entry is _LOST:
+                self._count_lost("too many records waited for the disk")
+            else:
+                found.append(entry)
         return found
 
     def _commit(self, entries: list[Entry]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -73,8 +72,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="rate
 Line = Quota | Rate
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """What is left of an account, and when that will be all of it again; None where nothing but settling helps."""
 
     account: str
@@ -83,15 +81,13 @@ class Balance:
     reset_us: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Granted:
+class Granted(msgspec.Struct, frozen=True, kw_only=True):
     """Everything asked for is held; ``balances`` are in the order of the lines."""
 
     balances: tuple[Balance, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing was taken, because ``balance`` does not allow it.
 
     ``wait_us`` is when it may, if nobody else comes: None where that depends on others, or where it ``never`` will.
@@ -102,13 +98,11 @@ class Refused:
     never: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
     """The hold is not open any more: its lease ran out, or it was settled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """What a settlement came to.
 
     ``late`` says that the lease had run out before. ``overrun`` is, by account, what was used and nothing held covered
@@ -119,11 +113,10 @@ class Settled:
     known: bool = True
     late: bool = False
     again: bool = False
-    overrun: Mapping[str, int] = field(default_factory=dict)
+    overrun: Mapping[str, int] = {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
     """One quota's account: used for good, held for the moment, and used beyond all that was held."""
 
     settled: int = 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from deployments.tenancy.ledger.lines import Balance, Quota, Rate, Refused, Statement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """One hold's part of a leaky bucket.
 
     ``empty_us`` is when the bucket would run empty as it stood after the hold's last charge, ``own_us`` how long what

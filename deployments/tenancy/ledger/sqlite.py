@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -39,44 +39,60 @@ class SqliteLedger:
 
     async def reserve(self, hold: str, lines: Sequence[Line], now_us: int, lease_us: int) -> Granted | Refused | Lost:
         """Hold every line, or none."""
-        return await self._file.run(_step(posting.reserve, hold, lines, now_us, lease_us))
+        return await self._take(posting.reserve, hold, lines, now_us, lease_us)
 
     async def extend(self, hold: str, lines: Sequence[Line], now_us: int, lease_us: int) -> Granted | Refused | Lost:
         """Raise an open hold and begin its lease anew."""
-        return await self._file.run(_step(posting.extend, hold, lines, now_us, lease_us))
+        return await self._take(posting.extend, hold, lines, now_us, lease_us)
 
     async def settle(self, hold: str, used: Mapping[str, int], now_us: int) -> Settled:
         """Close a hold at what was used."""
-
-        def close(rows: sqlite3.Connection) -> Settled:
-            _forget(rows, now_us, DUE_AT_ONCE)
-            with _Rows.of(rows) as books:
-                return posting.settle(books, hold, used, now_us)
-
-        return await self._file.run(close)
+        closed: Settled = await self._file.run_in(
+            _posted, _Step(hold, now_us, lambda books: posting.settle(books, hold, used, now_us), settles=True)
+        )
+        return closed
 
     async def statement(self, account: str, now_us: int) -> Statement:
-        """Return a quota's account."""
+        """Return a quota's account, with everything given back whose time is over."""
 
         def read(rows: sqlite3.Connection) -> Statement:
-            with _Rows.of(rows) as books:
-                posting.lapse(books, now_us, ALL_DUE)
+            books = _Rows(rows)
+            posting.lapse(books, now_us, ALL_DUE)
+            books.write()
             _forget(rows, now_us, ALL_DUE)
             return _Rows(rows).quota(account)
 
         return await self._file.run(read)
 
+    async def _take(
+        self, take: Callable[[_Rows, str, Sequence[Line], int, int], Granted | Refused | Lost],
+        hold: str, lines: Sequence[Line], now_us: int, lease_us: int,
+    ) -> Granted | Refused | Lost:  # fmt: skip
+        step = _Step(hold, now_us, lambda books: take(books, hold, lines, now_us, lease_us), lines)
+        taken: Granted | Refused | Lost = await self._file.run_in(_posted, step)
+        return taken
 
-def _step(
-    step: Callable[[_Rows, str, Sequence[Line], int, int], Granted | Refused | Lost],
-    hold: str, lines: Sequence[Line], now_us: int, lease_us: int,
-) -> Callable[[sqlite3.Connection], Granted | Refused | Lost]:  # fmt: skip
-    def work(rows: sqlite3.Connection) -> Granted | Refused | Lost:
-        with _Rows.of(rows) as books:
-            books.look(lines)
-            return step(books, hold, lines, now_us, lease_us)
 
-    return work
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One step, with what it will ask the books for."""
+
+    hold: str
+    now_us: int
+    post: Callable[[_Rows], Any]
+    lines: Sequence[Line] = ()
+    settles: bool = False
+
+
+def _posted(rows: sqlite3.Connection, steps: Sequence[_Step]) -> Sequence[Any]:
+    """Do one step after the other, and read and write for all of them together."""
+    if settled := [step.now_us for step in steps if step.settles]:
+        _forget(rows, max(settled), len(settled) * DUE_AT_ONCE)
+    books = _Rows(rows)
+    books.look([step.hold for step in steps], [line for step in steps for line in step.lines])
+    came = [step.post(books) for step in steps]
+    books.write()
+    return came
 
 
 def _forget(rows: sqlite3.Connection, now_us: int, most: int) -> None:
@@ -87,35 +103,43 @@ def _forget(rows: sqlite3.Connection, now_us: int, most: int) -> None:
 
 
 class _Rows:
-    """The ``Books`` within one piece of work, read and written in few statements: each waits for Python's lock."""
+    """The ``Books`` within one transaction, read and written in few statements: each waits for Python's lock.
+
+    Nothing that is put reaches the file before ``write``.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection, self._run = connection, connection.execute
         self._quotas: dict[str, Statement] = {}
         self._rates: dict[str, int] = {}
+        self._holds: dict[str, Hold | None] = {}
         self._until_us: dict[str, int | None] = {}
         self._poured: set[str] = set()
+        self._changed: set[str] = set()
+        self._first_due_us: float | None = None
 
-    @classmethod
-    @contextmanager
-    def of(cls, connection: sqlite3.Connection) -> Iterator[Self]:
-        """Yield the books of *connection*, and write down what was put into them."""
-        books = cls(connection)
-        yield books
-        books._write()
-
-    def look(self, lines: Sequence[Line]) -> None:
-        """Read at once what *lines* are about."""
-        quotas = [line.account for line in lines if isinstance(line, Quota)]
-        rates = [line.account for line in lines if not isinstance(line, Quota)]
+    def look(self, holds: Sequence[str], lines: Sequence[Line]) -> None:
+        """Read at once *holds* and what they and *lines* are about."""
+        self._holds = dict.fromkeys(holds)
+        for name, hold in self._all("SELECT name, hold FROM hold WHERE name", holds):
+            self._holds[name] = _DECODER.decode(hold)
+        held = [part.line for hold in self._holds.values() if hold is not None for part in hold.parts]
+        about = {line.account: isinstance(line, Quota) for line in (*held, *lines)}
+        quotas, rates = ([name for name, quota in about.items() if quota is kind] for kind in (True, False))
         self._quotas = dict.fromkeys(quotas, Statement())
-        for account, *row in self._all("SELECT account, settled, reserved, overrun FROM quota", quotas):
+        for account, *row in self._all("SELECT account, settled, reserved, overrun FROM quota WHERE account", quotas):
             self._quotas[account] = Statement(settled=row[0], reserved=row[1], overrun=row[2])
-        self._rates = dict.fromkeys(rates, 0) | dict(self._all("SELECT account, empty_us FROM rate", rates))
+        self._rates = dict.fromkeys(rates, 0)
+        self._rates.update(self._all("SELECT account, empty_us FROM rate WHERE account", rates))
 
-    def _all(self, selected: str, accounts: Sequence[str]) -> Sequence[Any]:
-        marks = ", ".join("?" * len(accounts))
-        return self._run(f"{selected} WHERE account IN ({marks})", accounts).fetchall() if accounts else ()
+    def _all(self, selected: str, names: Sequence[str]) -> Sequence[Any]:
+        if not names:
+            return ()
+        # Some sizes alone, so that SQLite's statements are prepared once.
+        size = 1 << (len(names) - 1).bit_length()
+        marks = ", ".join("?" * size)
+        filled = [*names, *[names[0]] * (size - len(names))]
+        return self._run(f"{selected} IN ({marks})", filled).fetchall()
 
     def quota(self, account: str) -> Statement:
         if account not in self._quotas:
@@ -136,7 +160,39 @@ class _Rows:
         self._rates[account] = empty_us
         self._poured.add(account)
 
-    def _write(self) -> None:
+    def hold(self, name: str) -> Hold | None:
+        if name not in self._holds:
+            row = self._run("SELECT hold FROM hold WHERE name = ?", (name,)).fetchone()
+            self._holds[name] = _DECODER.decode(row[0]) if row else None
+        return self._holds[name]
+
+    def put_hold(self, name: str, hold: Hold) -> None:
+        self._holds[name] = hold
+        self._changed.add(name)
+        if self._first_due_us is not None:
+            self._first_due_us = min(self._first_due_us, hold.due_us)
+
+    def forget(self, name: str) -> None:
+        self._holds[name] = None
+        self._changed.add(name)
+
+    def due(self, now_us: int, most: int) -> Sequence[str]:
+        if self._first_due_us is None:
+            self._write_holds()
+            (first,) = self._run("SELECT min(due_us) FROM hold").fetchone()
+            self._first_due_us = float("inf") if first is None else first
+        if self._first_due_us > now_us:
+            return ()
+        self._write_holds()
+        self._first_due_us = None
+        rows = self._run("SELECT name, hold FROM hold WHERE due_us <= ? ORDER BY due_us LIMIT ?", (now_us, most))
+        found = rows.fetchall()
+        self._holds.update({name: _DECODER.decode(hold) for name, hold in found})
+        return [name for name, _ in found]
+
+    def write(self) -> None:
+        """Write down what was put."""
+        self._write_holds()
         quotas = [
             (name, one.settled, one.reserved, one.overrun, None if until_us is None else until_us + KEPT_US)
             for name, until_us in self._until_us.items()
@@ -148,16 +204,11 @@ class _Rows:
         if rates:
             self._connection.executemany("INSERT OR REPLACE INTO rate VALUES (?, ?)", rates)
 
-    def hold(self, name: str) -> Hold | None:
-        row = self._run("SELECT hold FROM hold WHERE name = ?", (name,)).fetchone()
-        return _DECODER.decode(row[0]) if row else None
-
-    def put_hold(self, name: str, hold: Hold) -> None:
-        self._run("INSERT OR REPLACE INTO hold VALUES (?, ?, ?)", (name, hold.due_us, msgspec.json.encode(hold)))
-
-    def forget(self, name: str) -> None:
-        self._run("DELETE FROM hold WHERE name = ?", (name,))
-
-    def due(self, now_us: int, most: int) -> Sequence[str]:
-        rows = self._run("SELECT name FROM hold WHERE due_us <= ? ORDER BY due_us LIMIT ?", (now_us, most))
-        return [name for (name,) in rows.fetchall()]
+    def _write_holds(self) -> None:
+        changed, self._changed = self._changed, set()
+        kept = [(name, hold.due_us, msgspec.json.encode(hold)) for name in changed if (hold := self._holds[name])]
+        gone = [(name,) for name in changed if self._holds[name] is None]
+        if kept:
+            self._connection.executemany("INSERT OR REPLACE INTO hold VALUES (?, ?, ?)", kept)
+        if gone:
+            self._connection.executemany("DELETE FROM hold WHERE name = ?", gone)

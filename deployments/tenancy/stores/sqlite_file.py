@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+from deployments.handover import Handover
 from deployments.tenancy.stores.away import StoreAwayError
 from deployments.tenancy.stores.sqlite_connection import SqliteConnection
 
 Result = TypeVar("Result")
+Step = TypeVar("Step")
+Group = Callable[[sqlite3.Connection, Sequence[Step]], Sequence[Result]]
 # As many calls share a transaction, and so one write to the disk; more would make other processes wait too long.
 TOGETHER = 64
 WAITING = 50_000
@@ -23,9 +26,10 @@ WAITING = 50_000
 
 @dataclass(slots=True)
 class _Call:
-    """One piece of work; whoever gives it up before it begins has it left out."""
+    """One step of a group; whoever gives it up before it begins has it left out."""
 
-    work: Callable[[sqlite3.Connection], Any]
+    group: Group[Any, Any]
+    step: Any
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Any]
     given_up: bool = False
@@ -44,58 +48,58 @@ class SqliteFile:
     def __init__(self, path: Path, schema: Sequence[str], *, power_safe: bool = False, within_s: float = 2.0) -> None:
         self._path, self._within_s = path, within_s
         self._file = SqliteConnection(path, schema, power_safe=power_safe, within_s=within_s)
-        self._calls: queue.Queue[_Call | None] = queue.Queue(WAITING)
+        self._calls: Handover[_Call] = Handover()
         self._thread: threading.Thread | None = None
+        self._ending = threading.Event()
 
     async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Return what *work* does with the connection, once that is committed."""
+        return await self.run_in(_one_by_one, work)
+
+    async def run_in(self, group: Group[Step, Result], step: Step) -> Result:
+        """Return what *group* does for *step*, once that is committed.
+
+        It is given what waits for it at the same moment, in order, and returns what came of each; where it raises, the
+        steps are tried one by one.
+        """
+        if len(self._calls) >= WAITING:
+            raise StoreAwayError(f"{self._path}: too many calls wait")
         loop = asyncio.get_running_loop()
-        call = _Call(work, loop, loop.create_future())
+        call = _Call(group, step, loop, loop.create_future())
         self._start()
+        self._calls.put(call)
+        late = loop.call_later(self._within_s, self._late, call)
         try:
-            self._calls.put_nowait(call)
-            async with asyncio.timeout(self._within_s):
-                result: Result = await call.answer
-                return result
-        except queue.Full:
-            raise StoreAwayError(f"{self._path}: too many calls wait") from None
-        except TimeoutError:
-            raise StoreAwayError(f"{self._path}: no answer within {self._within_s:g} s") from None
+            result: Result = await call.answer
+            return result
         finally:
+            late.cancel()
             call.given_up = True
 
     async def close(self) -> None:
         """End the thread, after what waits."""
         thread, self._thread = self._thread, None
         if thread is not None:
-            await asyncio.to_thread(self._calls.put, None)
+            self._ending.set()
+            self._calls.wake()
             await asyncio.to_thread(thread.join, self._within_s)
+
+    def _late(self, call: _Call) -> None:
+        if not call.answer.done():
+            call.given_up = True
+            call.answer.set_exception(StoreAwayError(f"{self._path}: no answer within {self._within_s:g} s"))
 
     def _start(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="sqlite", daemon=True)
+            self._ending = threading.Event()
+            self._thread = threading.Thread(target=self._serve, args=(self._ending,), name="sqlite", daemon=True)
             self._thread.start()
 
-    def _serve(self) -> None:
-        while (call := self._calls.get()) is not None:
-            calls, last = self._waiting(call)
-            self._commit([call for call in calls if not call.given_up])
-            if last:
-                break
+    def _serve(self, ending: threading.Event) -> None:
+        while (calls := self._calls.take(TOGETHER)) or not ending.is_set():
+            if wanted := [call for call in calls if not call.given_up]:
+                self._commit(wanted)
         self._file.close()
-
-    def _waiting(self, first: _Call) -> tuple[list[_Call], bool]:
-        """Return the calls of one transaction, and whether the end stood behind them."""
-        calls = [first]
-        while len(calls) < TOGETHER:
-            try:
-                call = self._calls.get_nowait()
-            except queue.Empty:
-                break
-            if call is None:
-                return calls, True
-            calls.append(call)
-        return calls, False
 
     def _commit(self, calls: list[_Call]) -> None:
         begun = False
@@ -103,8 +107,8 @@ class SqliteFile:
             connection = self._file.opened()
             connection.execute("BEGIN IMMEDIATE")
             begun = True
-            for call in calls:
-                _attempt(connection, call)
+            for _, together in groupby(calls, key=lambda call: call.group):
+                _attempt(connection, list(together))
             connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             # A file that was taken away, a full disk: nothing of this was written.
@@ -122,18 +126,29 @@ class SqliteFile:
                 loop.call_soon_threadsafe(_answer, answered)
 
 
-def _attempt(connection: sqlite3.Connection, call: _Call) -> None:
-    """Do one piece of work; where it fails by itself, the others stay."""
-    call.error = None
+def _attempt(connection: sqlite3.Connection, calls: Sequence[_Call]) -> None:
+    """Do what is of one group; where it fails by itself, each alone, so that the others stay."""
     connection.execute("SAVEPOINT one")
     try:
-        call.result = call.work(connection)
+        results = calls[0].group(connection, [call.step for call in calls])
+        for call, result in zip(calls, results, strict=True):
+            call.result, call.error = result, None
     except sqlite3.Error:
         raise
     except Exception as error:  # noqa: BLE001 - it belongs to whoever gave the work
-        call.error = error
         connection.execute("ROLLBACK TO one")
+        if len(calls) == 1:
+            calls[0].error = error
+        else:
+            for call in calls:
+                _attempt(connection, [call])
     connection.execute("RELEASE one")
+
+
+def _one_by_one(
+    connection: sqlite3.Connection, works: Sequence[Callable[[sqlite3.Connection], Result]]
+) -> Sequence[Result]:
+    return [work(connection) for work in works]
 
 
 def _answer(calls: Sequence[_Call]) -> None:

@@ -41,7 +41,7 @@ async def _put(folder: Path) -> None:
     store = SqliteStore(folder / cache.ANSWERS / FILE, 2**20)
     far_s = time.time() + 1000
     answer = kept(since=(await store.word(None)).now, fresh_until_s=far_s, until_s=far_s)
-    assert await store.put(KEY, answer, time.time())
+    assert await store.put({KEY: answer}, time.time())
     await store.close()
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,7 @@ class Broken:
 
     def __init__(self, *, hangs: bool = False) -> None:
         self.hangs, self.mended, self.calls = hangs, False, 0
+        self.put_together: list[int] = []
 
     async def _do(self) -> None:
         self.calls += 1
@@ -142,9 +143,10 @@ class Broken:
         await self._do()
         return kept(since=Since("s", 1))
 
-    async def put(self, key: bytes, kept: Kept, now_s: float) -> bool:
+    async def put(self, answers: Mapping[bytes, Kept], now_s: float) -> Collection[bytes]:
         await self._do()
-        return True
+        self.put_together.append(len(answers))
+        return answers.keys()
 
     async def forget(self, label: str, now_s: float) -> int:
         await self._do()
@@ -196,6 +198,20 @@ async def test_what_waits_to_be_written_is_bounded() -> None:
         for at in range(8):
             answers.keep(bytes([at]), kept("x" * 200_000))
         assert told.calls["put", "dropped"] > 0
+
+
+async def test_what_comes_at_about_the_same_time_is_written_together() -> None:
+    """A transaction costs as much as many answers in it; of two under one key the later one is written."""
+    store = Broken()
+    store.mended = True
+    async with using(store, AnswersSettings(patience=1.0)) as answers:
+        for at in range(100):
+            answers.keep(b"%d" % (at // 2), kept(since=answers.now))
+            if at % 10 == 0:
+                await asyncio.sleep(0)
+        await answers.settled()
+        assert sum(store.put_together) >= 50
+        assert len(store.put_together) <= 3
 
 
 async def test_the_redis_goes_and_comes_back(redis: Server) -> None:
@@ -283,7 +299,7 @@ async def test_the_file_stays_within_its_size(tmp_path: Path) -> None:
     since = (await store.word(None)).now
     for at in range(60):
         key = at.to_bytes(4, "big")
-        await store.put(key, kept("x" * 20_000, since=since, until_s=NOON_S + 10_000), NOON_S + 61 * at)
+        await store.put({key: kept("x" * 20_000, since=since, until_s=NOON_S + 10_000)}, NOON_S + 61 * at)
     found = [await store.get(at.to_bytes(4, "big"), NOON_S) is not None for at in range(60)]
     assert not any(found[:5])
     assert all(found[-20:])
@@ -308,7 +324,7 @@ async def _write_for_ever(folder: Path) -> None:
     at = 0
     while True:
         since = (await store.word(None)).now
-        await store.put(at.to_bytes(4, "big"), kept("x" * 1000, since=since), NOON_S)
+        await store.put({at.to_bytes(4, "big"): kept("x" * 1000, since=since)}, NOON_S)
         at += 1
         if at % 50 == 0:
             await store.forget(f"tag=t{at}", NOON_S)

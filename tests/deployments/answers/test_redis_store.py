@@ -32,7 +32,7 @@ async def test_no_cancellation_is_lost(redis: Server) -> None:
     store = RedisStore(redis.spec())
     try:
         answer = kept(since=(await store.word(None)).now)
-        assert await store.put(KEY, answer, NOON_S)
+        assert await store.put({KEY: answer}, NOON_S)
         told = [await cancelled_after(store, turns) for turns in range(TURNS) for _ in range(20)]
         assert True in told
         assert False not in told
