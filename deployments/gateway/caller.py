@@ -145,7 +145,7 @@ class Caller:
         now_us = entrance.now_us()
         expected = estimate(request) if self.gatekeeper.limited(self.who, now_us) else None
         ahead = {}
-        if expected and len(models := reachable(request.model, live.settings.graph)) == 1:
+        if expected and len(models := live.ends_of(request.model)) == 1:
             ahead = {model: quoted(model, expected, live.prices, entrance.paces).most for model in models}
         granted = await self.gatekeeper.grant(self.who, expected.usage if expected else NOTHING, now_us, ahead)
         exchange.limits = granted.headers

@@ -32,6 +32,7 @@ from deployments.gateway.turnstile import Turnstile
 from deployments.graph.background import Background
 from deployments.graph.compile import compile_graph
 from deployments.graph.node import Node, stack
+from deployments.graph.reach import reachable
 from deployments.graph.transport import Transport
 from deployments.graph.wiring import Wiring
 from deployments.layers.costed import costed
@@ -68,7 +69,8 @@ class Live:
     """One consistent set of settings and the nodes made of them; a request keeps the one that it began with.
 
     ``loaded`` names the models with an adapter that was loaded at run time, for which ``leaf`` makes a node. ``door``
-    is where callers are let in, None where everybody is; ``prices`` are by model.
+    is where callers are let in, None where everybody is; ``prices`` are by model, ``ends`` the models that a request
+    for a graph's node may end at.
     """
 
     settings: GatewaySettings
@@ -79,6 +81,12 @@ class Live:
     fingerprint: str
     door: Door | None = None
     prices: Mapping[str, Tariff] = field(default_factory=dict)
+    ends: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def ends_of(self, name: str) -> frozenset[str]:
+        """Return the models that a request for *name* may end at."""
+        known = self.ends.get(name)
+        return reachable(name, self.settings.graph) if known is None else known
 
     def entry(self, name: str) -> tuple[str, Node]:
         """Return the node that answers for *name*, or for no name the default, and its name."""
@@ -256,6 +264,7 @@ class Gateway:
             fingerprint=fingerprint(settings),
             door=self.entrance.follow(settings),
             prices=tariffs(settings),
+            ends={name: reachable(name, settings.graph) for name in settings.graph},
         )
         # Nothing can fail any more that would leave the graph before in place, which needs its own models.
         remotes.update(self._remotes.follow(settings.remotes(), reached_for_s=reached_for_s))

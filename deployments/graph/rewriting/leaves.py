@@ -17,6 +17,9 @@ MACHINES = frozenset({
 })  # fmt: skip
 # Those of whose values nothing is looked at; in the others' there may be texts.
 _CLOSED = frozenset({"audio", "bytes", "image_embeds", "input_audio", "tercet"})
+_HOLDERS = (dict, list)
+# Keys under which people write in some objects.
+_SOMETIMES = frozenset({"data", "name"})
 # Texts that are JSON source themselves.
 _SOURCES = frozenset({"arguments", "json", "partial_json", "structural_tag"})
 # Texts in a language of their own, in which not everything can stand: regular expressions, grammars, schemas.
@@ -68,19 +71,28 @@ class _Walk:
             return self._changed(value, "", _Keys.KNOWN if keys is _Keys.NAMED else keys, depth)
         if key in _CLOSED:
             return value
-        return self._changed(value, "" if _is_told(holder, key) else key, _below(holder, key), depth)
+        told = "" if key in _SOMETIMES and _is_told(holder, key) else key
+        if isinstance(value, str):  # as most are that mean anything
+            return self._text(value, told) if value else value
+        return self._changed(value, told, _below(holder, key), depth) if isinstance(value, _HOLDERS) else value
 
     def _changed(self, value: Any, key: str, keys: _Keys, depth: int) -> Any:
         if isinstance(value, str):
             return self._text(value, key) if value else value
         if isinstance(value, dict):
-            other = {name: self.under(value, name, one, keys, depth + 1) for name, one in value.items()}
-            return value if all(other[name] is value[name] for name in value) else other
+            other, same = {}, True
+            for name, one in value.items():
+                other[name] = new = self.under(value, name, one, keys, depth + 1)
+                same = same and new is one
+            return value if same else other
         if isinstance(value, list):
             if depth > MOST_DEPTH:
                 raise TooDeep(f"is nested deeper than {MOST_DEPTH} levels")
-            items = [self._changed(one, key, keys, depth + 1) for one in value]
-            return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+            items, same = [], True
+            for one in value:
+                items.append(new := self._changed(one, key, keys, depth + 1))
+                same = same and new is one
+            return value if same else items
         return value
 
     def _text(self, text: str, key: str) -> str:

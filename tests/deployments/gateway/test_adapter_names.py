@@ -10,7 +10,7 @@ import pytest
 from deployments.errors import Invalid
 from deployments.gateway.gateway import Gateway
 from deployments.signals import FleetView, PoolState
-from tests.deployments.gateway.building import EngineTransport, ask, client, engines, gateway
+from tests.deployments.gateway.building import EngineTransport, ask, client, engines, gateway, settings
 
 MODELS = {"dense": {"family": "dense", "lora": True, "adapters": ["legal"]}, "moe": {"family": "moe"}}
 GRAPH = {"auto": {"fallback": ["dense:legal", "moe"]}}
@@ -105,3 +105,16 @@ def test_a_graph_may_not_lead_to_an_adapter_that_nobody_declares() -> None:
     """A name that may come and go at run time is nothing to route to."""
     with pytest.raises((ValueError, Invalid), match="dense:late"):
         gateway(EngineTransport({}), models=MODELS, graph={"auto": {"fallback": ["dense:late"]}}, default="auto")
+
+
+async def test_where_a_name_may_end_is_known_of_every_name_and_of_the_graph_in_force() -> None:
+    """Of an adapter it is the model that it is for; a graph that takes another's place counts at once."""
+    one = gateway(EngineTransport({}))
+    try:
+        assert one.live.ends_of("auto") == {"dense", "moe", "distilled"}
+        assert one.live.ends_of("quick") == {"dense", "distilled"}
+        assert one.live.ends_of("moe") == one.live.ends_of("moe:legal") == {"moe"}
+        one.reconfigure(settings(graph={"auto": {"fallback": ["moe"]}}))
+        assert one.live.ends_of("auto") == {"moe"}
+    finally:
+        await one.close()
