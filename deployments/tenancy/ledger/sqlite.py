@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ from deployments.tenancy.ledger.lines import MINUTE_US, Granted, Line, Lost, Quo
 from deployments.tenancy.ledger.store import ALL_DUE, DUE_AT_ONCE, KEPT_US
 from deployments.tenancy.stores.sqlite_file import SqliteFile
 
+T = TypeVar("T")
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS quota (
         account TEXT PRIMARY KEY, settled INTEGER NOT NULL, reserved INTEGER NOT NULL, overrun INTEGER NOT NULL,
@@ -29,6 +31,8 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS hold_due ON hold (due_us)",
 )
 _DECODER = msgspec.json.Decoder(Hold)
+_FORGET_EVERY_US = 1_000_000
+_MOST_KNOWN = 10_000
 
 
 class SqliteLedger:
@@ -36,6 +40,10 @@ class SqliteLedger:
 
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
+        # Of the thread: what it has read and written, which is what the file holds until somebody else writes to it.
+        self._books: _Rows | None = None
+        self._seen: tuple[object, ...] = ()
+        self._settled = self._forgot_us = 0
 
     async def reserve(self, hold: str, lines: Sequence[Line], now_us: int, lease_us: int) -> Granted | Refused | Lost:
         """Hold every line, or none."""
@@ -48,7 +56,7 @@ class SqliteLedger:
     async def settle(self, hold: str, used: Mapping[str, int], now_us: int) -> Settled:
         """Close a hold at what was used."""
         closed: Settled = await self._file.run_in(
-            _posted, _Step(hold, now_us, lambda books: posting.settle(books, hold, used, now_us), settles=True)
+            self._posted, _Step(hold, now_us, lambda books: posting.settle(books, hold, used, now_us), settles=True)
         )
         return closed
 
@@ -69,8 +77,29 @@ class SqliteLedger:
         hold: str, lines: Sequence[Line], now_us: int, lease_us: int,
     ) -> Granted | Refused | Lost:  # fmt: skip
         step = _Step(hold, now_us, lambda books: take(books, hold, lines, now_us, lease_us), lines)
-        taken: Granted | Refused | Lost = await self._file.run_in(_posted, step)
+        taken: Granted | Refused | Lost = await self._file.run_in(self._posted, step)
         return taken
+
+    def _posted(self, rows: sqlite3.Connection, steps: Sequence[_Step]) -> Sequence[Any]:
+        """Do one step after the other, and read and write for all of them together."""
+        if settled := [step.now_us for step in steps if step.settles]:
+            self._tidied(rows, len(settled), max(settled))
+        seen = self._file.seen(rows)
+        if self._books is None or (*seen, rows.total_changes) != self._seen or self._books.large:
+            self._books = _Rows(rows)
+        books = self._books
+        books.look([step.hold for step in steps], [line for step in steps for line in step.lines])
+        came = [step.post(books) for step in steps]
+        books.write()
+        self._seen = (*seen, rows.total_changes)
+        return came
+
+    def _tidied(self, rows: sqlite3.Connection, settled: int, now_us: int) -> None:
+        """Forget accounts, now and then: as many in all as each settlement may have left."""
+        self._settled += settled
+        if abs(now_us - self._forgot_us) >= _FORGET_EVERY_US:
+            most, self._settled, self._forgot_us = self._settled * DUE_AT_ONCE, 0, now_us
+            _forget(rows, now_us, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +113,6 @@ class _Step:
     settles: bool = False
 
 
-def _posted(rows: sqlite3.Connection, steps: Sequence[_Step]) -> Sequence[Any]:
-    """Do one step after the other, and read and write for all of them together."""
-    if settled := [step.now_us for step in steps if step.settles]:
-        _forget(rows, max(settled), len(settled) * DUE_AT_ONCE)
-    books = _Rows(rows)
-    books.look([step.hold for step in steps], [line for step in steps for line in step.lines])
-    came = [step.post(books) for step in steps]
-    books.write()
-    return came
-
-
 def _forget(rows: sqlite3.Connection, now_us: int, most: int) -> None:
     """Delete accounts whose period is long over, and buckets that are empty, which is to have none."""
     for table, until in (("quota", "kept_until_us"), ("rate", "empty_us")):
@@ -103,13 +121,14 @@ def _forget(rows: sqlite3.Connection, now_us: int, most: int) -> None:
 
 
 class _Rows:
-    """The ``Books`` within one transaction, read and written in few statements: each waits for Python's lock.
+    """The ``Books`` of one transaction, and of those after it until somebody else writes to the file.
 
-    Nothing that is put reaches the file before ``write``.
+    Read and written in few statements and steps of them: after each it has to wait for Python's lock. Nothing that is
+    put reaches the file before ``write``.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection, self._run = connection, connection.execute
+        self._run = connection.execute
         self._quotas: dict[str, Statement] = {}
         self._rates: dict[str, int] = {}
         self._holds: dict[str, Hold | None] = {}
@@ -118,28 +137,39 @@ class _Rows:
         self._changed: set[str] = set()
         self._first_due_us: float | None = None
 
+    @property
+    def large(self) -> bool:
+        """Say whether there is more than to be kept in memory."""
+        return len(self._quotas) + len(self._rates) + len(self._holds) > _MOST_KNOWN
+
     def look(self, holds: Sequence[str], lines: Sequence[Line]) -> None:
-        """Read at once *holds* and what they and *lines* are about."""
-        self._holds = dict.fromkeys(holds)
-        for name, hold in self._all("SELECT name, hold FROM hold WHERE name", holds):
+        """Read at once what is not known of *holds* and of what they and *lines* are about."""
+        unread = [name for name in dict.fromkeys(holds) if name not in self._holds]
+        self._holds.update(dict.fromkeys(unread))
+        for name, hold in self._all("SELECT name, hold FROM hold WHERE name", unread):
             self._holds[name] = _DECODER.decode(hold)
-        held = [part.line for hold in self._holds.values() if hold is not None for part in hold.parts]
+        held = [part.line for name in holds if (hold := self._holds[name]) is not None for part in hold.parts]
         about = {line.account: isinstance(line, Quota) for line in (*held, *lines)}
-        quotas, rates = ([name for name, quota in about.items() if quota is kind] for kind in (True, False))
-        self._quotas = dict.fromkeys(quotas, Statement())
+        quotas = [name for name, quota in about.items() if quota and name not in self._quotas]
+        self._quotas.update(dict.fromkeys(quotas, Statement()))
         for account, *row in self._all("SELECT account, settled, reserved, overrun FROM quota WHERE account", quotas):
             self._quotas[account] = Statement(settled=row[0], reserved=row[1], overrun=row[2])
-        self._rates = dict.fromkeys(rates, 0)
+        rates = [name for name, quota in about.items() if not quota and name not in self._rates]
+        self._rates.update(dict.fromkeys(rates, 0))
         self._rates.update(self._all("SELECT account, empty_us FROM rate WHERE account", rates))
 
     def _all(self, selected: str, names: Sequence[str]) -> Sequence[Any]:
         if not names:
             return ()
-        # Some sizes alone, so that SQLite's statements are prepared once.
-        size = 1 << (len(names) - 1).bit_length()
-        marks = ", ".join("?" * size)
-        filled = [*names, *[names[0]] * (size - len(names))]
-        return self._run(f"{selected} IN ({marks})", filled).fetchall()
+        filled = _filled(names)
+        return self._run(f"{selected} IN ({', '.join('?' * len(filled))})", filled).fetchall()
+
+    def _put(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if rows:
+            filled = _filled(rows)
+            one = f"({', '.join('?' * len(rows[0]))})"
+            marks = ", ".join([one] * len(filled))
+            self._run(f"INSERT OR REPLACE INTO {table} VALUES {marks}", [*chain.from_iterable(filled)])  # noqa: S608
 
     def quota(self, account: str) -> Statement:
         if account not in self._quotas:
@@ -191,24 +221,33 @@ class _Rows:
         return [name for name, _ in found]
 
     def write(self) -> None:
-        """Write down what was put."""
+        """Write down what was put, and know no more of holds that are over: nobody asks for most of them again."""
         self._write_holds()
+        self._holds = {name: hold for name, hold in self._holds.items() if hold is not None and hold.state == "open"}
         quotas = [
             (name, one.settled, one.reserved, one.overrun, None if until_us is None else until_us + KEPT_US)
             for name, until_us in self._until_us.items()
             for one in (self._quotas[name],)
         ]
-        rates = [(name, self._rates[name]) for name in self._poured]
-        if quotas:
-            self._connection.executemany("INSERT OR REPLACE INTO quota VALUES (?, ?, ?, ?, ?)", quotas)
-        if rates:
-            self._connection.executemany("INSERT OR REPLACE INTO rate VALUES (?, ?)", rates)
+        self._put("quota", quotas)
+        self._put("rate", [(name, self._rates[name]) for name in self._poured])
+        self._until_us.clear()
+        self._poured.clear()
 
     def _write_holds(self) -> None:
         changed, self._changed = self._changed, set()
-        kept = [(name, hold.due_us, msgspec.json.encode(hold)) for name in changed if (hold := self._holds[name])]
-        gone = [(name,) for name in changed if self._holds[name] is None]
-        if kept:
-            self._connection.executemany("INSERT OR REPLACE INTO hold VALUES (?, ?, ?)", kept)
-        if gone:
-            self._connection.executemany("DELETE FROM hold WHERE name = ?", gone)
+        kept, gone = [], []
+        for name in changed:
+            hold = self._holds[name]
+            if hold is None:
+                gone.append((name,))
+            else:
+                kept.append((name, hold.due_us, msgspec.json.encode(hold)))
+        self._put("hold", kept)
+        for one in gone:
+            self._run("DELETE FROM hold WHERE name = ?", one)
+
+
+def _filled(things: Sequence[T]) -> Sequence[T]:
+    """Return *things*, some of them again, so that there are few numbers of them: each is a statement to prepare."""
+    return [*things, *[things[0]] * ((1 << (len(things) - 1).bit_length()) - len(things))]

@@ -51,6 +51,15 @@ class SqliteFile:
         self._calls: Handover[_Call] = Handover()
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
+        self._undone = 0
+
+    def seen(self, rows: sqlite3.Connection) -> tuple[object, ...]:
+        """Return what is another as soon as the file may hold something else than this connection has read and written.
+
+        Others who write by this same connection show in its ``total_changes``.
+        """
+        (version,) = rows.execute("PRAGMA data_version").fetchone()
+        return rows, version, self._undone
 
     async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Return what *work* does with the connection, once that is committed."""
@@ -108,10 +117,11 @@ class SqliteFile:
             connection.execute("BEGIN IMMEDIATE")
             begun = True
             for _, together in groupby(calls, key=lambda call: call.group):
-                _attempt(connection, list(together))
+                self._attempt(connection, list(together))
             connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as error:
             # A file that was taken away, a full disk: nothing of this was written.
+            self._undone += 1
             self._file.roll_back()
             if begun and len(calls) > 1:
                 # What only reads needs no room on the disk: it must not fail with what writes.
@@ -125,24 +135,24 @@ class SqliteFile:
             with contextlib.suppress(RuntimeError):  # a loop that is closed waits for nothing
                 loop.call_soon_threadsafe(_answer, answered)
 
-
-def _attempt(connection: sqlite3.Connection, calls: Sequence[_Call]) -> None:
-    """Do what is of one group; where it fails by itself, each alone, so that the others stay."""
-    connection.execute("SAVEPOINT one")
-    try:
-        results = calls[0].group(connection, [call.step for call in calls])
-        for call, result in zip(calls, results, strict=True):
-            call.result, call.error = result, None
-    except sqlite3.Error:
-        raise
-    except Exception as error:  # noqa: BLE001 - it belongs to whoever gave the work
-        connection.execute("ROLLBACK TO one")
-        if len(calls) == 1:
-            calls[0].error = error
-        else:
-            for call in calls:
-                _attempt(connection, [call])
-    connection.execute("RELEASE one")
+    def _attempt(self, connection: sqlite3.Connection, calls: Sequence[_Call]) -> None:
+        """Do what is of one group; where it fails by itself, each alone, so that the others stay."""
+        connection.execute("SAVEPOINT one")
+        try:
+            results = calls[0].group(connection, [call.step for call in calls])
+            for call, result in zip(calls, results, strict=True):
+                call.result, call.error = result, None
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever gave the work
+            self._undone += 1
+            connection.execute("ROLLBACK TO one")
+            if len(calls) == 1:
+                calls[0].error = error
+            else:
+                for call in calls:
+                    self._attempt(connection, [call])
+        connection.execute("RELEASE one")
 
 
 def _one_by_one(
