@@ -75,7 +75,9 @@ class QueuePolicy:
             return
         drain_s = pool.demand.held / pool.demand.first_token_rate
         if drain_s > self.spec.queue_drain:
-            wanted = math.ceil(min(pool.max_replicas, pool.ready * drain_s / self.spec.queue_drain))
+            # Few first tokens may come because few are asked for, and a replica without a request drains nothing.
+            most = min(pool.max_replicas, max(pool.ready, pool.ongoing))
+            wanted = math.ceil(min(most, pool.ready * drain_s / self.spec.queue_drain))
             why = f"queue: {pool.demand.held} held need {drain_s:.1f}s > {self.spec.queue_drain:g}s, {pool.ready} ready"
             yield PoolDecision(replicas=wanted, reason=why)
 

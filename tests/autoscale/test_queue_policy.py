@@ -91,6 +91,13 @@ def test_sizes_the_pool_so_that_the_queue_drains_in_time() -> None:
     assert decide(pool(ready=2, starting=2, slots=1000, demand=queued), queue_drain=5.0).replicas == 4
 
 
+def test_a_short_queue_never_asks_for_more_replicas_than_there_are_requests() -> None:
+    """Two held after three first tokens in half a minute would take twenty seconds: a third replica has no work."""
+    begun = Demand(in_flight=2, held=2, first_token_rate=0.1)
+    assert decide(pool(ready=1, slots=1000, demand=begun), queue_drain=5.0).replicas == 2
+    assert decide(pool(ready=3, slots=1000, demand=begun), queue_drain=5.0).replicas == 3
+
+
 @given(
     ready=st.integers(0, 6),
     starting=st.integers(0, 4),
