@@ -13,6 +13,8 @@ from deployments.handover import Handover
 
 T = TypeVar("T")
 _CLOSE_S = 5.0
+# Requests come in waves, and whoever waits too long for a disk gives up by itself.
+_MOST_WAITING = 1024
 # As many calls are made before anybody hears of theirs.
 _TOGETHER = 16
 
@@ -20,7 +22,7 @@ _TOGETHER = 16
 class Worker:
     """Runs calls one after the other in a daemon thread, which begins with the first; at most *waiting* wait."""
 
-    def __init__(self, name: str, *, waiting: int = 64) -> None:
+    def __init__(self, name: str, *, waiting: int = _MOST_WAITING) -> None:
         self._name, self._most = name, waiting
         self._calls: Handover[_Call] = Handover()
         self._thread: threading.Thread | None = None

@@ -214,6 +214,14 @@ async def test_what_comes_at_about_the_same_time_is_written_together() -> None:
         assert len(store.put_together) <= 3
 
 
+async def test_a_wave_of_questions_finds_the_second_level(tmp_path: Path) -> None:
+    """None of them is taken for a sign that the disk is slow."""
+    told, wave = Told(), 500
+    async with using(SqliteStore(tmp_path / FILE, 2**20), AnswersSettings(patience=10), counted=told) as answers:
+        await asyncio.gather(*(answers.find(at.to_bytes(4, "big"), NOON_S) for at in range(wave)))
+    assert told.calls["get", "ok"] == wave
+
+
 async def test_the_redis_goes_and_comes_back(redis: Server) -> None:
     """While it is away there are no hits; afterwards there are, and nothing that it lost is given."""
     settings = AnswersSettings(patience=0.5, write_within=0.5, trust=0.1)
