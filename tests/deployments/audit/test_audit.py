@@ -212,6 +212,7 @@ async def test_what_waits_for_a_disk_that_hangs_is_bounded(
     alive: weakref.WeakSet[Held] = weakref.WeakSet()
     async with auditing(tmp_path, on_failure="degrade", wait=0.05, buffer="64KiB") as audit:
         await keep(audit, "before")
+        await until(lambda: audit.state.ok and not audit.state.waiting)  # a busy disk may have taken longer
         monkeypatch.setattr(os, "fdatasync", lambda fd: hangs.wait(10) and None)
         for at in range(40):
             size = 10_000 if policy == "full" else 500
