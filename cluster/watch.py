@@ -11,7 +11,7 @@ from cluster.obstacles import CannotServeError
 from cluster.spread import HEARD_WITHIN_S, Spread, spread_of
 
 POLL_S = 0.25
-FAILURES_S = 2.0  # Serve's whole state, which takes a tenth of a CPU second to read; starting engines want that
+FAILURES_S = 2.0  # Serve's whole state takes milliseconds of CPU for each deployment, which starting engines want
 QUIET_S = 3.0  # a gateway reports once a second
 
 
